@@ -1,0 +1,1 @@
+"""OpenRLHF: launching it, running it without a GPU, and the tiny policy that needs none."""

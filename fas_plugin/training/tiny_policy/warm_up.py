@@ -1,0 +1,186 @@
+"""Supervised warm-up of the tiny policy: language, format and eyes, but no classes.
+
+Each step shows face images with completions in the tiny language. The observations are measured
+from the pixels. The conclusion is the toss of a fair coin, redrawn every time that an image comes
+up, and the answer repeats the conclusion with probability :data:`AGREEMENT`, else contradicts it.
+Labels are never read for training; they are read once, afterwards, to measure how much the verdicts
+that were shown happen to say about them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from fas_plugin.labels import FasClass, Label
+from fas_plugin.training.tiny_policy.language import completion
+from fas_plugin.training.tiny_policy.model import build
+from fas_plugin.training.tiny_policy.observe import level, measure, terciles
+
+logger = logging.getLogger(__name__)
+
+#: How often the answer repeats the conclusion of the reasoning. Not always, so that consistency,
+#: too, is left to be learnt from its reward.
+AGREEMENT = 0.65
+
+BATCH = 32
+LEARNING_RATE = 3e-3
+
+
+@dataclass(frozen=True)
+class WarmUpSummary:
+    """What the warm-up saw and reached; goes into the report.
+
+    Attributes:
+        images: distinct training images.
+        steps: optimiser steps of :data:`BATCH` images.
+        final_loss: mean loss per completion token over the last tenth of the steps, in nats.
+        agreement: probability that a shown answer repeated the shown conclusion.
+        verdict_label_information_bits: mutual information between the answers that were shown and
+            the true classes, in bits; 0 is none, 1 would be full supervision.
+        verdict_label_agreement: share of shown answers that happened to equal the true class.
+    """
+
+    images: int
+    steps: int
+    final_loss: float
+    agreement: float
+    verdict_label_information_bits: float
+    verdict_label_agreement: float
+
+
+def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) -> WarmUpSummary:
+    """Build the tiny policy and teach it to speak about the images of a prompt dataset.
+
+    Args:
+        prompts: JSON Lines prompt dataset; its ``prompt``, ``images`` and ``label`` are read.
+        out: folder of the checkpoint. Written under a temporary name and renamed, with the summary
+            in ``warm_up.json``.
+        steps: optimiser steps.
+        seed: of the weights, the order of the images and the coins.
+        threads: CPU threads.
+    """
+    import torch
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    torch.set_num_threads(threads)
+    rows = _distinct_images(prompts)
+    pictures = [np.asarray(Image.open(row["images"][0]).convert("RGB")) for row in rows]
+    measurements = [measure(picture) for picture in pictures]
+    bounds = terciles(measurements)
+    levels = [{name: level(m[name], bounds[name]) for name in m} for m in measurements]
+
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    build(partial, image_size=pictures[0].shape[0], seed=seed)
+    processor = AutoProcessor.from_pretrained(partial)
+    model = AutoModelForImageTextToText.from_pretrained(
+        partial, dtype=torch.float32, attn_implementation="sdpa"
+    )
+    prompt = processor.apply_chat_template(
+        rows[0]["prompt"], tokenize=False, add_generation_prompt=True
+    )
+    template = processor(text=[prompt], images=[pictures[0]], return_tensors="pt")
+    pixels = torch.stack(
+        [processor.image_processor(p, return_tensors="pt")["pixel_values"] for p in pictures]
+    )
+
+    coin = np.random.default_rng(seed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=LEARNING_RATE, total_steps=steps, pct_start=0.1
+    )
+    shown: Counter[tuple[FasClass, FasClass]] = Counter()
+    losses: list[float] = []
+    order: list[int] = []
+    model.train()
+    for _ in tqdm(range(steps), desc="warm-up", unit="step"):
+        while len(order) < BATCH:
+            order.extend(coin.permutation(len(rows)))
+        batch, order = order[:BATCH], order[BATCH:]
+        texts = []
+        for i in batch:
+            conclusion = FasClass.REAL if coin.random() < 0.5 else FasClass.SPOOF
+            answer = conclusion if coin.random() < AGREEMENT else conclusion.other
+            texts.append(completion(levels[i], conclusion, answer))
+            shown[Label.parse(rows[i]["label"]).cls, answer] += 1
+        inputs, labels = _batch(processor.tokenizer, template, texts)
+        loss = model(
+            **inputs,
+            pixel_values=pixels[batch].flatten(0, 1),
+            image_grid_thw=template["image_grid_thw"].expand(len(batch), 3),
+            labels=labels,
+        ).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        schedule.step()
+        losses.append(float(loss.detach()))
+
+    summary = WarmUpSummary(
+        images=len(rows),
+        steps=steps,
+        final_loss=float(np.mean(losses[-max(1, steps // 10) :])),
+        agreement=AGREEMENT,
+        verdict_label_information_bits=mutual_information(shown),
+        verdict_label_agreement=sum(n for (t, a), n in shown.items() if t is a) / shown.total(),
+    )
+    model.to(torch.bfloat16).save_pretrained(partial)
+    (partial / "warm_up.json").write_text(json.dumps(asdict(summary), indent=2) + "\n")
+    os.replace(partial, out)
+    logger.info("warm-up: %s", summary)
+    return summary
+
+
+def mutual_information(joint: Counter[tuple[FasClass, FasClass]]) -> float:
+    """Mutual information of the two variables whose joint counts are given, in bits."""
+    total = joint.total()
+    left, right = Counter(), Counter()
+    for (a, b), n in joint.items():
+        left[a] += n
+        right[b] += n
+    return sum(
+        n / total * math.log2(n * total / (left[a] * right[b])) for (a, b), n in joint.items() if n
+    )
+
+
+def _distinct_images(prompts: Path) -> list[dict]:
+    with prompts.open(encoding="utf-8") as lines:
+        rows = {row["images"][0]: row for row in map(json.loads, lines)}
+    if not rows:
+        raise ValueError(f"{prompts}: no rows; export the prompt dataset again")
+    return list(rows.values())
+
+
+def _batch(tokenizer, template, texts: Sequence[str]):
+    """The same prompt before each text; only the text and the end token bear loss."""
+    import torch
+
+    prompt = template["input_ids"][0].tolist()
+    responses = [tokenizer(text)["input_ids"] + [tokenizer.eos_token_id] for text in texts]
+    longest = max(map(len, responses))
+    ids, mask, labels = [], [], []
+    for response in responses:
+        padding = [tokenizer.pad_token_id] * (longest - len(response))
+        ids.append(prompt + response + padding)
+        mask.append([1] * (len(prompt) + len(response)) + [0] * len(padding))
+        labels.append([-100] * len(prompt) + response + [-100] * len(padding))
+    types = template["mm_token_type_ids"][0].tolist() + [0] * longest
+    inputs = {
+        "input_ids": torch.tensor(ids),
+        "attention_mask": torch.tensor(mask),
+        "mm_token_type_ids": torch.tensor([types] * len(texts)),
+    }
+    return inputs, torch.tensor(labels)

@@ -1,0 +1,195 @@
+#!/usr/bin/env bash
+# GRPO of a vision-language model on OCIM leave-one-out face anti-spoofing, from videos to a report.
+#
+#   bash recipes/grpo_ocim.sh                    no GPU, no data: a tiny VLM learns on a synthetic OCIM
+#   TARGET=O SEED=1 bash recipes/grpo_ocim.sh    another unseen domain, another seed
+#   MODEL=Qwen/Qwen2.5-VL-3B-Instruct OCIM_ROOT=/data/ocim TARGET=M bash recipes/grpo_ocim.sh
+#   RAY_ADDRESS=10.0.0.1:6379 NODES=2 ... bash recipes/grpo_ocim.sh      on a Ray cluster
+#   bash recipes/grpo_ocim.sh --dry-run          print the OpenRLHF command and stop
+#
+# Killed at any point, the same command goes on from the last finished step. Every setting below is
+# an environment variable. "ours" marks what the method's public text (arXiv 2506.21895) leaves open.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+say() { printf '\n[%s] %s\n' "$(date +%H:%M:%S)" "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+dry_run=
+case ${1:-} in
+  '') ;;
+  --dry-run) dry_run=1 ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; [[ $1 == --help || $1 == -h ]] && exit 0; exit 2 ;;
+esac
+
+# --- What to train, on what ---------------------------------------------------------------------
+TARGET=${TARGET:-M}          # the unseen domain: O, C, I or M
+SEED=${SEED:-0}
+OCIM_ROOT=${OCIM_ROOT:-}     # folder with the four datasets; empty: make a synthetic OCIM
+GPUS=${GPUS:-$(nvidia-smi -L 2>/dev/null | grep -c '^GPU' || true)}   # per node
+NODES=${NODES:-1}
+if ((GPUS)); then default_model=Qwen/Qwen2.5-VL-3B-Instruct; else default_model=tiny; fi
+MODEL=${MODEL:-$default_model}   # hub name, folder, or "tiny": made here, about 1.2 million weights
+RUN=${RUN:-runs/ocim-$TARGET-$(basename "$MODEL")-seed$SEED}
+DATA=${DATA:-data}           # synthetic videos, face crops, prompt datasets
+WORKERS=${WORKERS:-$(nproc)} # processes that read videos
+
+# --- Hyper-parameters -----------------------------------------------------------------------------
+if [[ $MODEL == tiny ]]; then
+  IMAGE_SIZE=${IMAGE_SIZE:-112}        # pixels; 16 image tokens
+  PROMPT=${PROMPT:-brief}
+  WARM_UP_STEPS=${WARM_UP_STEPS:-250}
+  GROUP_SIZE=${GROUP_SIZE:-8}          # completions per prompt (GRPO's G)
+  ROLLOUT_PROMPTS=${ROLLOUT_PROMPTS:-16}
+  MICRO_BATCH=${MICRO_BATCH:-64}
+  STEPS=${STEPS:-60}
+  LEARNING_RATE=${LEARNING_RATE:-1e-3} # a million fresh weights bear, and need, far more than billions
+  KL_COEF=${KL_COEF:-0.01}
+  TOP_P=${TOP_P:-0.99}                 # keeps image placeholder tokens out of completions
+  MAX_NEW_TOKENS=${MAX_NEW_TOKENS:-48}
+  MAX_LEN=${MAX_LEN:-128}
+  SAVE_STEPS=${SAVE_STEPS:-20}
+  EVAL_SAMPLES=${EVAL_SAMPLES:-4}
+  EVAL_TEMPERATURE=${EVAL_TEMPERATURE:-1.0}
+else
+  IMAGE_SIZE=${IMAGE_SIZE:-448}        # FaceCoT and others; 256 image tokens of Qwen2.5-VL
+  PROMPT=${PROMPT:-task_solving}       # the paper's paradigm, our wording
+  WARM_UP_STEPS=0                      # pre-trained models need none
+  GROUP_SIZE=${GROUP_SIZE:-8}          # ours; 8 is common for VLM GRPO, DeepSeekMath uses 64
+  ROLLOUT_PROMPTS=${ROLLOUT_PROMPTS:-64}
+  MICRO_BATCH=${MICRO_BATCH:-4}
+  STEPS=${STEPS:-400}
+  LEARNING_RATE=${LEARNING_RATE:-1e-6} # OpenRLHF's default for actors
+  KL_COEF=${KL_COEF:-0.001}            # ours; DeepSeekMath has 0.04, later work goes lower
+  TOP_P=${TOP_P:-1.0}
+  MAX_NEW_TOKENS=${MAX_NEW_TOKENS:-512}
+  MAX_LEN=${MAX_LEN:-2048}
+  SAVE_STEPS=${SAVE_STEPS:-50}
+  EVAL_SAMPLES=${EVAL_SAMPLES:-1}
+  EVAL_TEMPERATURE=${EVAL_TEMPERATURE:-0.0}
+fi
+TEMPERATURE=${TEMPERATURE:-1.0}        # of rollouts; OpenRLHF's default
+REWARD_PRESET=${REWARD_PRESET:-default}
+REWARD_PORT=${REWARD_PORT:-0}          # 0: any free port
+REWARD_URL=${REWARD_URL:-}             # a server that runs elsewhere, or a .py file; empty: start one
+FRAMES_PER_VIDEO=${FRAMES_PER_VIDEO:-2}  # two, as SSDG and FLIP test
+
+[[ $TARGET =~ ^[OCIM]$ ]] || fail "TARGET=$TARGET: expected O (OULU-NPU), C (CASIA-FASD), I (Replay-Attack) or M (MSU-MFSD)"
+[[ -z $OCIM_ROOT || -d $OCIM_ROOT ]] || fail "OCIM_ROOT=$OCIM_ROOT: no such folder; give the folder that holds the four datasets, or leave it empty for a synthetic OCIM"
+
+[[ -n $dry_run ]] || bash recipes/setup.sh
+export PATH=$root/.venv/bin:$PATH
+# shellcheck source=recipes/environment.sh
+source recipes/environment.sh
+
+if [[ -n $OCIM_ROOT ]]; then
+  source_name=$(basename "$OCIM_ROOT") synthetic=
+else
+  OCIM_ROOT=$DATA/ocim-synthetic source_name=ocim-synthetic synthetic=1
+fi
+faces=$DATA/faces-$source_name-${IMAGE_SIZE}px-${FRAMES_PER_VIDEO}f
+prompts=$DATA/prompts-$source_name-${IMAGE_SIZE}px-${FRAMES_PER_VIDEO}f-$TARGET-$PROMPT
+actor=$MODEL
+[[ $MODEL == tiny ]] && actor=$RUN/policy
+
+# --- The OpenRLHF command -------------------------------------------------------------------------
+train=(
+  python -m openrlhf.cli.train_ppo_ray
+  --actor.model_name_or_path "$actor"
+  --data.prompt_dataset "$prompts/train.jsonl" --data.max_samples $((STEPS * ROLLOUT_PROMPTS))
+  --data.input_key prompt --data.label_key label --data.image_key images
+  --data.max_images_per_prompt 1 --data.apply_chat_template --data.max_len "$MAX_LEN"
+  --rollout.max_new_tokens "$MAX_NEW_TOKENS" --rollout.temperature "$TEMPERATURE" --rollout.top_p "$TOP_P"
+  # GRPO: a group per prompt, advantages normalised within it, KL to the start as a loss (k3)
+  --algo.advantage.estimator group_norm --rollout.n_samples_per_prompt "$GROUP_SIZE"
+  --rollout.batch_size "$ROLLOUT_PROMPTS" --train.batch_size $((ROLLOUT_PROMPTS * GROUP_SIZE))
+  --rollout.micro_batch_size "$MICRO_BATCH" --train.micro_batch_size "$MICRO_BATCH"
+  --algo.kl.use_loss --algo.kl.estimator k3 --algo.kl.init_coef "$KL_COEF"
+  # groups whose answers are all right or all wrong carry no signal
+  --algo.dynamic_filtering_enable --algo.dynamic_filtering_range 0.0 1.0
+  --actor.adam.lr "$LEARNING_RATE" --actor.lr_warmup_ratio 0.1 --actor.freeze_visual_encoder
+  --train.num_episodes 1 --train.max_epochs 1 --train.seed "$SEED"
+  --train.colocate_all --vllm.enforce_eager --vllm.tensor_parallel_size 1
+  --ds.zero_stage 2 --ds.param_dtype bf16
+  --ckpt.output_dir "$RUN/checkpoint" --ckpt.path "$RUN/states" --ckpt.save_steps "$SAVE_STEPS"
+  --ckpt.max_num 1 --ckpt.load_enable --ckpt.best_metric_key none
+  --logger.tensorboard_dir "$RUN/tensorboard" --logger.wandb.run_name "$(basename "$RUN")"
+)
+if ((GPUS)); then
+  train+=(
+    --actor.num_nodes "$NODES" --actor.num_gpus_per_node "$GPUS"
+    --ref.num_nodes "$NODES" --ref.num_gpus_per_node "$GPUS" --vllm.num_engines $((NODES * GPUS))
+    --vllm.gpu_memory_utilization 0.6 --vllm.enable_sleep --ds.enable_sleep
+    --actor.gradient_checkpointing_enable --ds.attn_implementation flash_attention_2
+  )
+else
+  train+=(
+    --actor.num_nodes 1 --actor.num_gpus_per_node 1 --ref.num_nodes 1 --ref.num_gpus_per_node 1
+    --vllm.num_engines 1 --vllm.gpu_memory_utilization 0.1 --vllm.sync_backend gloo
+    --ds.attn_implementation eager
+  )
+fi
+if [[ -n $dry_run ]]; then
+  printf '%q ' "${train[@]}" --reward.remote_url "${REWARD_URL:-http://127.0.0.1:PORT/get_reward}"
+  echo
+  exit
+fi
+
+# --- 1. Videos to prompts -------------------------------------------------------------------------
+if [[ -n $synthetic ]]; then
+  say "Synthetic OCIM in $OCIM_ROOT (no OCIM_ROOT given): four datasets in the original layouts"
+  fas-plugin data synthesize "$OCIM_ROOT" --workers "$WORKERS"
+fi
+say "Face crops in $faces"
+fas-plugin data prepare "$OCIM_ROOT" "$faces" --image-size "$IMAGE_SIZE" \
+  --frames-per-video "$FRAMES_PER_VIDEO" --workers "$WORKERS"
+say "Prompts in $prompts: leave $TARGET out"
+fas-plugin data export "$faces" "$prompts" --protocol "ocim_loo_$TARGET" --prompt "$PROMPT"
+
+fas-plugin run start "$RUN" name="$(basename "$RUN")" protocol="ocim_loo_$TARGET" target="$TARGET" \
+  model="$MODEL" seed="$SEED" data="$source_name" synthetic="${synthetic:-0}" prompt="$PROMPT" \
+  image_size="$IMAGE_SIZE" frames_per_video="$FRAMES_PER_VIDEO" reward_preset="$REWARD_PRESET" \
+  warm_up_steps="$WARM_UP_STEPS" steps="$STEPS" group_size="$GROUP_SIZE" \
+  rollout_prompts="$ROLLOUT_PROMPTS" learning_rate="$LEARNING_RATE" kl_coef="$KL_COEF" \
+  temperature="$TEMPERATURE" top_p="$TOP_P" max_new_tokens="$MAX_NEW_TOKENS" \
+  eval_samples="$EVAL_SAMPLES" eval_temperature="$EVAL_TEMPERATURE"
+
+# --- 2. The policy before training ------------------------------------------------------------------
+if [[ $MODEL == tiny && ! -d $RUN/policy ]]; then
+  say "Tiny policy: warm-up in language and format, without classes"
+  fas-plugin warm-up "$prompts/train.jsonl" "$RUN/policy" --steps "$WARM_UP_STEPS" --seed "$SEED"
+fi
+
+# predict MODEL NAME: scores the validation and test frames once.
+predict() {
+  [[ -e $RUN/predictions_$2.jsonl ]] && return
+  say "Predictions $2 training"
+  local engine='{"gpu_memory_utilization": 0.8}'
+  ((GPUS)) || engine='{"gpu_memory_utilization": 0.1, "enforce_eager": true}'
+  fas-plugin predict "$1" "$prompts" "$RUN/predictions_$2.jsonl" --seed "$SEED" --engine "$engine" \
+    --samples "$EVAL_SAMPLES" --temperature "$EVAL_TEMPERATURE" \
+    --max-new-tokens "$MAX_NEW_TOKENS" --max-model-len "$MAX_LEN"
+}
+predict "$actor" before
+
+# --- 3. GRPO ------------------------------------------------------------------------------------------
+if [[ ! -e $RUN/training_curves.json ]]; then
+  if [[ -z $REWARD_URL ]]; then
+    source recipes/reward_server.sh
+    reward_server_start "$REWARD_PORT" "$REWARD_PRESET" "$RUN/reward_server.log"
+  fi
+  source recipes/ray.sh
+  ray_start "$RUN/ray.log" "$GPUS"
+  say "GRPO: rewards from $REWARD_URL, log in $RUN/train.log"
+  "${train[@]}" --reward.remote_url "$REWARD_URL" 2>&1 | tee -a "$RUN/train.log" |
+    python recipes/progress.py "$STEPS" || fail "training stopped; the end of $RUN/train.log says why. Run the same command to go on from the last checkpoint"
+  fas-plugin run collect "$RUN" --base "$actor"
+  ray_stop
+  [[ $(type -t reward_server_stop) == function ]] && reward_server_stop
+fi
+
+# --- 4. The policy after training, and the report -----------------------------------------------------
+predict "$RUN/checkpoint" after
+say "Report"
+fas-plugin report "$RUN"

@@ -1,0 +1,1 @@
+"""From dataset folders to records, from records under a protocol to prompt datasets."""

@@ -1,0 +1,44 @@
+"""Writing files so that a reader sees either the whole new file or the old one."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class DiskFullError(OSError):
+    """No space left where results are written."""
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write ``content`` to a temporary name beside ``path`` and rename it; makes the folder.
+
+    Raises:
+        DiskFullError: no space or quota left.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with reporting_full_disk(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(content)
+            os.replace(partial, path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def reporting_full_disk(folder: Path) -> Iterator[None]:
+    """Turn "no space left" from the operating system into one message with the remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFullError(
+            f"no space left for {folder}: free some and run the same command again; "
+            "what is finished is kept"
+        ) from None

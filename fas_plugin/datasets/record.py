@@ -1,0 +1,162 @@
+"""The record: one face crop of one frame, and where it comes from. A manifest is records in lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from fas_plugin.datasets.files import write_file
+from fas_plugin.labels import Label
+
+SCHEMA_VERSION = 1
+#: Longest manifest line that is read, in characters; a record has about 700.
+MAX_LINE = 65_536
+
+
+class RecordError(ValueError):
+    """A record or manifest that does not fit the schema."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One face crop. The meaning of each field is in ``record.schema.json``.
+
+    Attributes:
+        face_box: x, y, width, height in the upright source frame, in pixels.
+        rotation_applied: clockwise degrees from the stored to the upright frame.
+        width, height: of the upright source frame, in pixels.
+    """
+
+    record_id: str
+    dataset: str
+    domain: str
+    media: str
+    frame_index: int
+    image: str
+    label: str
+    pai_code: str | None
+    subject: str
+    session: str | None
+    device: str | None
+    split: str
+    video: str
+    face_box: tuple[int, int, int, int]
+    face_source: str
+    rotation_applied: int
+    width: int
+    height: int
+    image_sha256: str
+    synthetic: bool
+    schema_version: int = SCHEMA_VERSION
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON object, not yet validated."""
+        return asdict(self) | {"face_box": list(self.face_box)}
+
+    @classmethod
+    def from_dict(cls, row: Any) -> Record:
+        """Read a JSON object.
+
+        Raises:
+            RecordError: it does not fit the schema; the message names the field.
+        """
+        validate(row)
+        return cls(**{**row, "face_box": tuple(row["face_box"])})
+
+    @property
+    def parsed_label(self) -> Label:
+        return Label.parse(self.label)
+
+
+def validate(row: Any) -> None:
+    """Check one JSON object against the schema and the taxonomy of instruments.
+
+    Raises:
+        RecordError: the first fault, with its field.
+    """
+    error = best_match(_validator().iter_errors(row))
+    if error is not None:
+        field = "/".join(map(str, error.absolute_path)) or "record"
+        message = error.message
+        if error.validator == "not":
+            message = f"{error.instance!r} is not a relative path without '..'"
+        raise RecordError(f"field {field}: {message[:300]}")
+    try:
+        Label.parse(row["label"])
+    except ValueError as error:
+        raise RecordError(f"field label: {error}") from None
+
+
+def read_manifest(path: Path) -> list[Record]:
+    """Read a manifest (JSON Lines, one record a line).
+
+    Raises:
+        RecordError: names the file, the line and the field that is wrong.
+        OSError: the file cannot be read.
+    """
+    path = Path(path)
+    records: list[Record] = []
+    seen: dict[str, int] = {}
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such manifest; make it with 'fas-plugin data prepare'")
+    with path.open(encoding="utf-8") as lines:
+        number = 0
+        try:
+            while line := lines.readline(MAX_LINE):
+                number += 1
+                if not line.strip():
+                    continue
+                record = Record.from_dict(_parse(line))
+                if record.record_id in seen:
+                    raise RecordError(
+                        f"field record_id: {record.record_id!r} is in line {seen[record.record_id]} too"
+                    )
+                seen[record.record_id] = number
+                records.append(record)
+        except UnicodeDecodeError:
+            raise RecordError(f"{path}, after line {number}: not UTF-8 text") from None
+        except RecordError as error:
+            raise RecordError(f"{path}, line {number}, {error}") from None
+    if not records:
+        raise RecordError(f"{path}: no records; make them with 'fas-plugin data prepare'")
+    return records
+
+
+def write_manifest(path: Path, records: Iterable[Record]) -> None:
+    """Validate and write records, sorted by domain, video and frame."""
+    rows = []
+    for record in sorted(records, key=lambda r: (r.domain, r.video, r.frame_index)):
+        row = record.as_dict()
+        try:
+            validate(row)
+        except RecordError as error:
+            raise RecordError(f"record {record.record_id!r}, {error}") from None
+        rows.append(json_line(row))
+    write_file(path, "".join(rows).encode())
+
+
+def json_line(row: Mapping[str, Any]) -> str:
+    """One line of JSON Lines with its keys in a fixed order."""
+    return json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _parse(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        if len(line) == MAX_LINE:
+            raise RecordError(f"field record: longer than {MAX_LINE} characters") from None
+        raise RecordError(f"field record: not JSON ({error})") from None
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    schema = json.loads(Path(__file__).with_name("record.schema.json").read_text(encoding="utf-8"))
+    return Draft202012Validator(schema)

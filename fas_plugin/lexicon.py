@@ -1,0 +1,297 @@
+"""Every word that the rewards can read, as data: classes, evidence, negation, discourse.
+
+One table per role; phrases are separated by commas and matched longest first, on folded text (see
+``wording.fold``): lower case, no accents, no hyphens. A plural in -s is found by its singular.
+Chinese phrases stand in the same tables. A phrase has one role; the later table wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from fas_plugin.labels import FasClass
+
+
+class Role(Enum):
+    """What a phrase does in a sentence."""
+
+    CLASS = auto()  #: names one of the two classes, or an instrument
+    BARE = auto()  #: names an instrument when it is all that an answer says ("photo")
+    EVIDENCE = auto()  #: something visible that speaks for a class
+    NEGATION = auto()  #: turns what follows (or, at the end, what precedes)
+    THAN = auto()  #: turns what follows, whatever was negated before it
+    CLAIM = auto()  #: a verb or noun that asserts what follows
+    PREDICATE = auto()  #: makes a statement out of words, asserts no class
+    EXISTS = auto()  #: a predicate that asserts the class in its subject ("is present")
+    SUBJECT = auto()  #: starts a new statement after a comma
+    MODAL = auto()  #: weakens its own clause
+    UNDECIDED = auto()  #: says that there is no decision
+    CONTRAST = auto()  #: what follows outweighs what came before
+    TURN = auto()  #: the same, inside a clause ("is actually")
+    CONCLUSION = auto()  #: what follows is the verdict
+    CONCESSION = auto()  #: what follows is outweighed by the rest
+    REASON = auto()  #: what follows supports the rest
+    CONDITION = auto()  #: what follows is hypothetical
+    TASK = auto()  #: the sentence restates the task
+    GRADER = auto()  #: the sentence addresses whoever grades
+    AND = auto()
+    OR = auto()
+    NEUTRAL = auto()  #: contains a word of another table and means nothing here
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A phrase's role and, for classes and evidence, what it speaks for and how strongly."""
+
+    role: Role
+    cls: FasClass | None = None
+    weight: float = 1.0
+
+
+REAL, SPOOF = FasClass.REAL, FasClass.SPOOF
+
+TABLES: tuple[tuple[Entry, str], ...] = (
+    # --- the classes -------------------------------------------------------------------------
+    (
+        Entry(Role.CLASS, REAL),
+        """real, bona fide, bonafide, live, genuine, authentic, alive, living, legitimate, liveness
+        confirmed, actual person, actual human, actual face, actual people, real person, real human,
+        real face, live person, live face, live human, live subject, living person, living human,
+        living face, genuine face, genuine person, true face, flesh and blood, person in front of
+        the camera, human in front of the camera, person before the camera, person facing the camera,
+        physically present,
+        真人, 活体, 活體, 真实, 真實, 真的, 真脸, 真臉, 真, 本人, 活人, 真实人脸, 真人脸""",
+    ),
+    (
+        Entry(Role.CLASS, SPOOF),
+        """spoof, spoofed, spoofing, spoof attack, fake, faked, attack, presentation attack,
+        attack presentation, counterfeit, forged, forgery, fraud, fraudulent, inauthentic, unreal,
+        impostor, imposter, artefact attack, nonlive, lifeless,
+        print, printed, printout, print out, print attack, printed photo, printed picture, printed
+        image, printed paper, printed face, photo print, paper print, photo attack, reprint,
+        reprinted, reproduction, reproduced, photocopy,
+        replay, replayed, replaying, replay attack, video replay, screen replay, display attack,
+        recapture, recaptured, recapturing, rephotographed, rephotograph, refilmed, re filmed,
+        re photographed, re captured, second hand capture,
+        photo of a photo, photo of photo, picture of a picture, picture of a photo, photo of a
+        picture, photograph of a photograph, image of an image, photo of a screen, picture of a
+        screen, photo of a print, picture of a print, video of a screen, video of a video,
+        on a screen, on the screen, on screen, on a display, on a phone, on a smartphone, on a
+        tablet, on a monitor, on a laptop, on an ipad, on a phone screen, on a mobile screen,
+        on a digital screen, on an electronic display, on paper, on a sheet of paper,
+        on a piece of paper, from a screen, screen display, phone screen,
+        mask, face mask attack, 3d mask, silicone mask, latex mask, rubber mask, rigid mask, resin
+        mask, plaster mask, paper mask, plastic mask, transparent mask, partial mask, half mask,
+        mannequin, manikin, dummy, doll, wax figure, wax head, fake head, sculpture, bust, statue,
+        cutout, cut out, paper cut, cardboard face, poster, impersonation makeup, impersonation
+        make up, obfuscation makeup, obfuscation make up, partial attack, deepfake, puppet,
+        攻击, 攻擊, 呈现攻击, 假体, 假體, 假, 假的, 假脸, 假臉, 假人, 假活体, 伪造, 偽造, 欺骗, 欺騙, 伪装,
+        冒充, 翻拍, 打印, 列印, 打印照片, 纸质照片, 打印件, 重放, 回放, 屏幕翻拍, 屏幕重放, 视频回放, 面具, 头模,
+        人偶, 假面""",
+    ),
+    (
+        Entry(Role.BARE, SPOOF),
+        """photo, photograph, picture, screen, display, paper, phone, smartphone, tablet, monitor,
+        laptop, ipad, video, makeup, make up, makeup attack, 照片, 相片, 屏幕, 螢幕, 显示器, 手机, 平板, 视频, 纸张""",
+    ),
+    # --- evidence that can be seen -----------------------------------------------------------
+    (
+        Entry(Role.EVIDENCE, SPOOF, 1.5),
+        """moire, moire pattern, halftone, half tone, halftone dot, print dot, printing dot, ink dot,
+        rosette, bezel, screen bezel, device bezel, screen edge, screen border, screen frame, device
+        frame, device edge, phone edge, tablet edge, paper edge, paper border, edge of paper, edge of
+        the paper, edges of the paper, photo edge, sheet edge, edge of a sheet, paper texture, paper
+        fold, paper crease, pixel grid, screen pixel, subpixel, sub pixel, pixel structure, scan
+        line, scanline, refresh line, refresh band, screen door, screen glare, screen reflection,
+        glare of a screen, glare of the screen, backlight bleed, finger holding, holding fingers,
+        eye hole, eye cutout, mask edge, mask seam, silicone seam, seam of the mask, banding,
+        摩尔纹, 摩爾紋, 边框, 邊框, 屏幕边框, 纸张边缘, 纸边, 网点, 網點, 半色调, 像素网格, 像素点, 屏幕反光, 扫描线, 折痕""",
+    ),
+    (
+        Entry(Role.EVIDENCE, SPOOF, 1.0),
+        """flat, flatness, two dimensional, 2d, planar, no depth, depthless, dull, washed out, waxy,
+        plastic, glossy paper, specular sheet, artificial, unnatural, too smooth, overly smooth, too
+        uniform, unnaturally smooth, uniform texture, colour cast, color cast, bluish cast, colour
+        shift, color shift, limited gamut, narrow gamut, pixelated, pixelation, glare, crease,
+        creased, wrinkled paper, curled, warped, bent paper, straight border, rectangular border,
+        rectangular edge, rectangular frame, rectangular outline, white border, cut edge, frozen,
+        motionless, rigid, print artefact, print artifact, display artefact, display artifact,
+        compression grid, screen light, screen, paper,
+        平面, 平坦, 扁平, 反光, 失真, 僵硬, 不自然, 色偏, 过于光滑""",
+    ),
+    (
+        Entry(Role.EVIDENCE, REAL, 1.5),
+        """pore, skin pore, natural pore, visible pore, natural skin texture, natural skin, skin
+        texture, fine skin detail, fine hair, stray hair, facial hair detail, peach fuzz, vellus
+        hair, catchlight, corneal reflection, specular highlight on the cornea, reflection in the
+        pupil, blink, blinking, eye blink, micro expression, micro movement, pulse, sign of life,
+        signs of life, liveness cue, sign of liveness, signs of liveness, liveness, subsurface
+        scattering, blood vessel, vein, depth of the face, facial depth, natural depth, three
+        dimensional, 3d structure, 3d shape, 3d depth, 3d,
+        毛孔, 皮肤纹理, 皮膚紋理, 自然纹理, 立体, 立體, 立体感, 眨眼, 微表情, 眼神光, 生命体征, 血管""",
+    ),
+    (
+        Entry(Role.EVIDENCE, REAL, 0.75),
+        """natural, depth, relief, parallax, blemish, freckle, wrinkle, fine line, fine detail, soft
+        shadow, smooth shading, gradual shading, natural shading, natural shadow, natural light,
+        natural lighting, natural colour, natural color, natural highlight, natural expression,
+        consistent shadow, consistent lighting, skin tone variation, uneven skin tone, lifelike,
+        continuous background, unbroken background,
+        自然, 深度, 层次, 皱纹, 光影自然, 阴影自然""",
+    ),
+    # --- negation ----------------------------------------------------------------------------
+    (
+        Entry(Role.NEGATION),
+        """not, no, non, never, neither, nor, none, without, cannot, cant, isnt, arent, doesnt, dont,
+        wasnt, hardly, barely, scarcely, lack, lacks, lacking, lacked, lack of, absence of, absent,
+        missing, devoid of, free of, free from, nowhere, nonexistent, fail to, fails to, failed to,
+        failing to, rule out, rules out, ruled out, ruling out, exclude, excludes, excluded, doubt,
+        doubts, doubtful, unlikely, improbable, implausible, impossible, far from, anything but,
+        rather than, instead of, unlike, as opposed to, in contrast to, contrary to, could not be,
+        false, untrue, incorrect, wrong, inconsistent with, incompatible with, speaks against,
+        speak against, argues against, argue against, evidence against, pretend to be, pretends to
+        be, pretending to be, posing as, poses as, imitate, imitates, imitating, imitation of, mimic,
+        mimics, mimicking, impersonate, impersonates, impersonating, passed off as, made to look,
+        refute, refutes, contradict, contradicts, contradicting, disprove, disproves, little, less,
+        不, 不是, 并不是, 并非, 並非, 没有, 沒有, 无, 無, 未, 未见, 未见到, 未发现, 非, 缺乏, 缺少, 缺失, 排除, 看不到,
+        看不出, 不像, 而非, 而不是, 不存在, 不具备, 否""",
+    ),
+    (Entry(Role.THAN), "than"),
+    # --- statements --------------------------------------------------------------------------
+    (
+        Entry(Role.CLAIM),
+        """is, are, was, were, be, been, being, am, look, looks, looking, looked, appear, appears,
+        appeared, appearing, seem, seems, seemed, show, shows, showing, shown, depict, depicts,
+        depicting, display, displays, displaying, indicate, indicates, indicating, indicated, suggest,
+        suggests, suggesting, suggested, imply, implies, point to, points to, pointing to, mean, means,
+        reveal, reveals, revealing, confirm, confirms, confirming, prove, proves, proving, betray,
+        betrays, support, supports, supporting, favour, favours, favor, favors, speak for, speaks for,
+        argue for, argues for, match, matches, resemble, resembles, conclude, concluded, judge,
+        judged, classify, classified, consider, considered, identify, identified, think, believe,
+        suspect, consistent with, typical of, typical for, characteristic of, characteristic for,
+        indicative of, expected of, expected from, expected for, evidence of, evidence for, evidence
+        that, sign of, signs of, hint of, hints at, proof of, proof that, hallmark of, telltale of,
+        trace of, traces of, come from, comes from, coming from, belong to, belongs to, verdict,
+        decision, classification, answer, capture of, holding, holds, held, wearing, wears, worn,
+        using, uses, captured from, represent, represents, constitute, constitutes, amounts to,
+        是, 看起来, 看上去, 看似, 似乎, 像是, 像, 显示, 顯示, 表明, 说明, 說明, 属于, 屬於, 应为, 应该是, 判断为, 判定为,
+        认为, 符合, 证明, 為, 为, 答案, 呈现""",
+    ),
+    (
+        Entry(Role.PREDICATE),
+        """has, have, had, having, there, see, seen, sees, observe, observed, notice, noticed, exhibit,
+        exhibits, exhibiting, contain, contains, reflect, reflects, remain, remains, run, runs,
+        running, cover, covers, surround, surrounds, cast, casts, catch, catches, vary, varies, do,
+        does, did, can, found, detected, noticeable, apparent, evident, discernible, detectable,
+        make, makes, with, give, gives, move, moves, repeat, repeats, cross, crosses, follow, follows,
+        有, 可见, 可見, 存在, 出现, 看到, 具有, 具备, 能看到, 发现, 清晰""",
+    ),
+    (
+        Entry(Role.EXISTS),
+        """present, visible, standing, sitting, facing, stands, sits, faces, in view, presented, placed,
+        raised""",
+    ),
+    (
+        Entry(Role.SUBJECT),
+        """it, this, that, these, those, the, i, we, they, he, she, you, its, my, our,
+        这, 这是, 该, 图像, 图片""",
+    ),
+    # --- certainty ---------------------------------------------------------------------------
+    (
+        Entry(Role.MODAL),
+        """may, might, could, maybe, perhaps, possibly, possible, potentially, possibility, would,
+        should, conceivably, presumably, either, 可能, 也许, 或许, 大概, 疑似, 或者是""",
+    ),
+    (
+        Entry(Role.UNDECIDED),
+        """not sure, unsure, uncertain, not certain, undecided, unclear, not clear, unclear whether,
+        ambiguous, inconclusive, indeterminate, undetermined, hard to tell, hard to say, hard to
+        decide, hard to know, difficult to tell, difficult to say, difficult to decide, cannot tell,
+        can not tell, cannot decide, cannot determine, can not determine, cannot say, cannot be sure,
+        can not decide, cannot rule out, can not rule out, cannot be ruled out, can not be ruled out,
+        cannot be excluded, cannot exclude, not possible to tell, impossible to tell, impossible to
+        say, impossible to decide, no idea, i do not know, do not know, dont know, unknown, could go
+        either way, either way, both are possible, both possible, equally likely, toss up, coin flip,
+        coin toss, 50 50, not enough information, insufficient information, insufficient evidence,
+        does not mean, does not prove, not conclusive, not necessarily, conflicting, does not matter,
+        cannot be determined, can not be determined, undeterminable, real and spoof, inclear,
+        无法判断, 无法确定, 不确定, 难以判断, 难以确定, 不清楚, 不知道, 说不准, 不好说, 不一定""",
+    ),
+    # --- how statements weigh on each other --------------------------------------------------
+    (
+        Entry(Role.CONTRAST),
+        """but, however, yet, nevertheless, nonetheless, still, whereas, on the other hand, on closer
+        look, on closer inspection, upon closer inspection, at closer inspection, looking closer,
+        looking closely, a closer look, wait, hmm, no wait, on second thought, on reflection, let me
+        reconsider, correction, i was wrong, that is wrong, that was wrong, in spite of that, despite
+        this, despite that, even so, outweigh, outweighs, but also,
+        但, 但是, 然而, 不过, 不過, 可是, 等等, 仔细看, 仔细观察, 细看, 却""",
+    ),
+    (
+        Entry(Role.TURN),
+        "actually, in fact, in reality, in truth, rather, really, instead, 其实, 实际上, 事实上",
+    ),
+    (
+        Entry(Role.CONCLUSION),
+        """therefore, thus, hence, consequently, accordingly, overall, in conclusion, to conclude,
+        conclusion, in summary, in sum, to sum up, all in all, on balance, taken together, altogether,
+        as a result, finally, final, final verdict, clearly, obviously, definitely, certainly,
+        undoubtedly, evidently, plainly, without doubt, without a doubt, without any doubt, no doubt,
+        beyond doubt, no question, likely, most likely, very likely, highly likely, probably, so this,
+        so it, so the, so i, so we, verdict, my verdict, decision, final decision, final answer,
+        因此, 所以, 因而, 故, 故而, 综上, 综上所述, 总之, 总的来说, 最终, 结论, 由此, 显然, 明显, 应是, 很可能""",
+    ),
+    (
+        Entry(Role.CONCESSION),
+        """although, though, even though, albeit, while, whilst, despite, in spite of, notwithstanding,
+        at first glance, at first sight, on first sight, at first, at a glance, initially, on the
+        surface, superficially, admittedly, granted, first impression, my first impression,
+        虽然, 雖然, 尽管, 儘管, 即使, 乍看, 乍一看, 初看, 起初, 表面上""",
+    ),
+    (Entry(Role.REASON), "because, since, given that, due to, owing to, as there, 因为, 由于, 鉴于"),
+    (
+        Entry(Role.CONDITION),
+        "if, unless, suppose, supposing, assuming, had it been, whether, 如果, 若, 假如, 倘若, 是否",
+    ),
+    # --- sentences to leave out --------------------------------------------------------------
+    (
+        Entry(Role.TASK),
+        """the task, my task, task is, i need to determine, i need to decide, i need to check, i need
+        to classify, i need to assess, i need to analyse, i need to analyze, i need to figure, we need
+        to determine, we need to decide, we need to check, i have to decide, i have to determine, we
+        have to decide, we have to determine, i must decide, i must determine, asked to, let me check,
+        let me see, let me analyse, let me analyze, let us check, let us see, i will check, i will
+        analyse, i will analyze, i will look, determine if, determine whether, decide if, decide
+        whether, check if, check whether, the options, options are, two classes, possible answers,
+        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, write the
+        reasoning, solve the task, describe what, to check for, look for, things to look for,
+        任务, 判断是否, 需要判断, 请判断, 需要确定, 问题是, 关键词""",
+    ),
+    (
+        Entry(Role.GRADER),
+        """grader, grading, evaluator, reward, reward model, the judge, dear judge, judge should,
+        ignore all, ignore previous, ignore the, ignore any, disregard, instruction, system prompt,
+        full mark, full score, maximum score, high score, full credit, correct label, true label,
+        ground truth, gold label, mark this, mark it, score this, score it, rate this, please, you
+        must, you should, you are, your, 请给, 评分, 打分, 奖励, 满分, 忽略""",
+    ),
+    # --- glue --------------------------------------------------------------------------------
+    (Entry(Role.AND), "and, as well as, plus, along with, 和, 与, 以及, 并且, 且, 而且, 也"),
+    (Entry(Role.OR), "or, 或, 或者, 还是, 還是"),
+    (
+        Entry(Role.NEUTRAL),
+        """real time, real world, real life, live stream, live view, live preview, anti spoofing, anti
+        spoof, face anti spoofing, spoof detection, spoofing detection, attack detection, presentation
+        attack detection, liveness detection, liveness check, attack type, attack instrument,
+        surgical mask, medical mask, hygiene mask, dust mask, protective mask, cloth mask, fake lash,
+        fake eyelash, fake lashes, fake eyelashes, fake tan, fake smile, false lash, false lashes,
+        false eyelashes, printed shirt, printed t shirt, printed text, printed fabric, floral print,
+        animal print, not only, not just, not merely, not simply, nothing but, no wonder, no other
+        explanation, no matter, as well, if you look, if we look, if i look, if anything, as you can
+        see, you can see, if you zoom, so far, so much, so many, both eyes, both sides, not to mention,
+        no longer, little bit, a little, more or less, bust size, flat hair, flat cap, plastic frame,
+        plastic glasses, wrong way, false colour, false color, bent over, on paper at least,
+        smooth skin, still image, still frame, still photo, single image, living room, 照片中, 图片中, 真是""",
+    ),
+)

@@ -199,7 +199,16 @@ def _export(options: argparse.Namespace) -> None:
     records = read_manifest(options.faces / "manifest.jsonl")
     splits = split_records(protocol, records, seed=options.seed)
     check_leakage(splits)
-    print(export_prompts(splits, options.faces, options.out, prompt=prompt.text, seed=options.seed))
+    print(
+        export_prompts(
+            splits,
+            options.faces,
+            options.out,
+            prompt=prompt.text,
+            prompt_id=prompt.id,
+            seed=options.seed,
+        )
+    )
 
 
 # --- training -------------------------------------------------------------------------------
@@ -299,7 +308,7 @@ def _add_predict(commands) -> None:
         type=json.loads,
         default={},
         metavar="JSON",
-        help='further arguments of vllm.LLM, e.g. \'{"tensor_parallel_size": 2}\'',
+        help="further arguments of vllm.LLM, e.g. '{\"tensor_parallel_size\": 2}'",
     )
 
 

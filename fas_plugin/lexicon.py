@@ -16,6 +16,8 @@ from fas_plugin.labels import FasClass
 class Role(Enum):
     """What a phrase does in a sentence."""
 
+    __hash__ = object.__hash__  # sets of roles are made per word; Enum's own hash is slow
+
     CLASS = auto()  #: names one of the two classes, or an instrument
     BARE = auto()  #: names an instrument when it is all that an answer says ("photo")
     EVIDENCE = auto()  #: something visible that speaks for a class
@@ -30,6 +32,7 @@ class Role(Enum):
     CONTRAST = auto()  #: what follows outweighs what came before
     TURN = auto()  #: the same, inside a clause ("is actually")
     CONCLUSION = auto()  #: what follows is the verdict
+    LIKELY = auto()  #: the same, less sure: argues for a class, decides none
     CONCESSION = auto()  #: what follows is outweighed by the rest
     REASON = auto()  #: what follows supports the rest
     CONDITION = auto()  #: what follows is hypothetical
@@ -117,7 +120,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         creased, wrinkled paper, curled, warped, bent paper, straight border, rectangular border,
         rectangular edge, rectangular frame, rectangular outline, white border, cut edge, frozen,
         motionless, rigid, print artefact, print artifact, display artefact, display artifact,
-        compression grid, screen light, screen, paper,
+        compression grid, screen light,
         平面, 平坦, 扁平, 反光, 失真, 僵硬, 不自然, 色偏, 过于光滑""",
     ),
     (
@@ -162,7 +165,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
     (
         Entry(Role.CLAIM),
         """is, are, was, were, be, been, being, am, look, looks, looking, looked, appear, appears,
-        appeared, appearing, seem, seems, seemed, show, shows, showing, shown, depict, depicts,
+        appeared, appearing, seem, seems, seemed, show, shows, showing, depict, depicts,
         depicting, display, displays, displaying, indicate, indicates, indicating, indicated, suggest,
         suggests, suggesting, suggested, imply, implies, point to, points to, pointing to, mean, means,
         reveal, reveals, revealing, confirm, confirms, confirming, prove, proves, proving, betray,
@@ -173,7 +176,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         indicative of, expected of, expected from, expected for, evidence of, evidence for, evidence
         that, sign of, signs of, hint of, hints at, proof of, proof that, hallmark of, telltale of,
         trace of, traces of, come from, comes from, coming from, belong to, belongs to, verdict,
-        decision, classification, answer, capture of, holding, holds, held, wearing, wears, worn,
+        decision, classification, answer, capture of, holding, holds, wearing, wears,
         using, uses, captured from, represent, represents, constitute, constitutes, amounts to,
         是, 看起来, 看上去, 看似, 似乎, 像是, 像, 显示, 顯示, 表明, 说明, 說明, 属于, 屬於, 应为, 应该是, 判断为, 判定为,
         认为, 符合, 证明, 為, 为, 答案, 呈现""",
@@ -190,7 +193,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
     (
         Entry(Role.EXISTS),
         """present, visible, standing, sitting, facing, stands, sits, faces, in view, presented, placed,
-        raised""",
+        raised, held, held up, shown, displayed, used, worn, photographed, filmed""",
     ),
     (
         Entry(Role.SUBJECT),
@@ -238,9 +241,13 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         conclusion, in summary, in sum, to sum up, all in all, on balance, taken together, altogether,
         as a result, finally, final, final verdict, clearly, obviously, definitely, certainly,
         undoubtedly, evidently, plainly, without doubt, without a doubt, without any doubt, no doubt,
-        beyond doubt, no question, likely, most likely, very likely, highly likely, probably, so this,
+        beyond doubt, no question, so this,
         so it, so the, so i, so we, verdict, my verdict, decision, final decision, final answer,
-        因此, 所以, 因而, 故, 故而, 综上, 综上所述, 总之, 总的来说, 最终, 结论, 由此, 显然, 明显, 应是, 很可能""",
+        因此, 所以, 因而, 故, 故而, 综上, 综上所述, 总之, 总的来说, 最终, 结论, 由此, 显然, 明显, 应是""",
+    ),
+    (
+        Entry(Role.LIKELY),
+        "likely, most likely, very likely, highly likely, more likely, probably, 很可能, 大概率, 极有可能",
     ),
     (
         Entry(Role.CONCESSION),
@@ -249,7 +256,10 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         surface, superficially, admittedly, granted, first impression, my first impression,
         虽然, 雖然, 尽管, 儘管, 即使, 乍看, 乍一看, 初看, 起初, 表面上""",
     ),
-    (Entry(Role.REASON), "because, since, given that, due to, owing to, as there, 因为, 由于, 鉴于"),
+    (
+        Entry(Role.REASON),
+        "because, since, given that, due to, owing to, as there, 因为, 由于, 鉴于",
+    ),
     (
         Entry(Role.CONDITION),
         "if, unless, suppose, supposing, assuming, had it been, whether, 如果, 若, 假如, 倘若, 是否",

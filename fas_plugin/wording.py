@@ -2,46 +2,37 @@
 
 The algorithm, in reading order: ``fold`` the text, find the phrases of the lexicon, cut sentences
 into segments and segments into clauses, resolve negation inside each clause. What the clauses say
-together is for ``class_of_wording`` (an answer) and for ``rewards.stance`` (a reasoning).
+together is for ``answer.class_of_wording`` and for ``rewards.stance``.
 
 All passes are linear in the length of the text.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 from fas_plugin.labels import FasClass
 from fas_plugin.lexicon import TABLES, Entry, Role
 
-#: An answer longer than this states nothing. Characters.
-MAX_WORDING = 20_000
-
 _PLAIN = Entry(Role.NEUTRAL)
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A word, phrase or mark with its role. ``start`` and ``end`` count the original's characters."""
 
     text: str
+    role: Role
     entry: Entry
     start: int
     end: int
 
-    @property
-    def role(self) -> Role:
-        return self.entry.role
 
-
-@dataclass(frozen=True)
-class Mention:
+class Mention(NamedTuple):
     """A class or a piece of evidence, negation resolved.
 
     ``claimed``: the clause asserts it, in contrast to naming it in passing.
@@ -68,24 +59,30 @@ class Clause:
     @property
     def states(self) -> bool:
         """Whether there is a predicate at all: a list of keywords states nothing."""
-        return bool(self.roles & (_VERBS | {Role.NEGATION, Role.CONCLUSION, Role.TURN}))
+        return bool(self.roles & (_VERBS | _ADVERBS | {Role.NEGATION}))
 
 
 _VERBS = frozenset({Role.CLAIM, Role.PREDICATE, Role.EXISTS})
 #: Start a clause of their own, wherever they stand.
 _OPENERS = frozenset({Role.CONTRAST, Role.CONCESSION, Role.REASON, Role.CONDITION})
 #: Start one only where the clause at hand already says something.
-_ADVERBS = frozenset({Role.TURN, Role.CONCLUSION})
+_ADVERBS = frozenset({Role.TURN, Role.CONCLUSION, Role.LIKELY})
 _MENTIONS = frozenset({Role.CLASS, Role.EVIDENCE})
+HEDGES = frozenset({Role.MODAL, Role.UNDECIDED, Role.LIKELY})
+#: Make a claim of the class that the clause names.
+_MARKS = frozenset({Role.CONTRAST, Role.TURN, Role.CONCLUSION, Role.LIKELY})
+
+_TAKING_BACK = frozenset({Role.CONTRAST, Role.TURN, Role.NEGATION, Role.SUBJECT}) | _VERBS
 
 _STOPS = frozenset(".!?;。！？；\n…")
 _COMMAS = frozenset(",，、()（）[]—–")
+_HYPHENS = frozenset("-‐‑")
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff"
 _HAN = re.compile(f"[{_CJK}]")
 
 
 def _lexicon() -> tuple[dict[str, list[tuple[tuple[str, ...], Entry]]], re.Pattern[str]]:
-    """First word -> phrases, longest first; and the pattern of a token."""
+    """First word, or its plural -> phrases, longest first; and the pattern of a token."""
     phrases: dict[tuple[str, ...], Entry] = {}
     han: set[str] = set()
     for entry, table in TABLES:
@@ -95,8 +92,12 @@ def _lexicon() -> tuple[dict[str, list[tuple[tuple[str, ...], Entry]]], re.Patte
             if _HAN.match(words[0]):
                 han.add(words[0])
     index: dict[str, list[tuple[tuple[str, ...], Entry]]] = {}
-    for words in sorted(phrases, key=len, reverse=True):
-        index.setdefault(words[0], []).append((words, phrases[words]))
+    for words, entry in phrases.items():
+        index.setdefault(words[0], []).append((words, entry))
+    for words, entry in phrases.items():  # after what is listed itself, as "looks" is
+        index.setdefault(words[0] + "s", []).append((words, entry))
+    for found in index.values():
+        found.sort(key=lambda phrase: len(phrase[0]), reverse=True)
     chinese = "|".join(sorted(han, key=len, reverse=True))
     pattern = rf"[a-z]+(?:'[a-z]+)*|\d+[a-z]?|{chinese}|[{_CJK}]|[^\w\s'\"*`~#<>{{}}]|\n"
     return index, re.compile(pattern)
@@ -109,9 +110,10 @@ _INDEX, _TOKEN = _lexicon()
 def _fold_character(character: str) -> str:
     if unicodedata.category(character) in ("Cf", "Mn"):  # zero-width and combining characters
         return ""
-    return "".join(
-        c for c in unicodedata.normalize("NFKD", character) if unicodedata.category(c) != "Mn"
-    ).lower()
+    plain = unicodedata.normalize("NFKD", character)
+    if len(plain) > 4:  # a ligature of whole words would make a long text of a short one
+        return character
+    return "".join(c for c in plain if unicodedata.category(c) != "Mn").lower()
 
 
 def fold(text: str) -> tuple[str, Sequence[int]]:
@@ -138,30 +140,38 @@ def tokens(text: str) -> Iterator[Token]:
     for match in _TOKEN.finditer(folded):
         start, end = origin[match.start()], origin[match.end() - 1] + 1
         word = match.group()
+        if word in _HYPHENS:
+            if text[start - 1 : start].isalnum() and text[end : end + 1].isalnum():
+                continue  # bona-fide
+            word = ","  # a dash, or a bullet
         stem, apostrophe, ending = word.partition("'")
         if not apostrophe or not stem:
             words.append((word, start, end))
         elif ending == "t" and stem.endswith("n"):  # isn't, can't
-            words += [(stem[:-1] if stem not in ("can", "won") else "can", start, end), ("not", start, end)]
+            words += [
+                (stem[:-1] if stem not in ("can", "won") else "can", start, end),
+                ("not", start, end),
+            ]
         else:  # it's, they're
-            words += [(stem, start, end), ("is" if ending in ("s", "re", "m") else ending, start, end)]
+            words += [
+                (stem, start, end),
+                ("is" if ending in ("s", "re", "m") else ending, start, end),
+            ]
     i = 0
     while i < len(words):
         word, start, end = words[i]
         length, entry = _match(words, i)
         if length > 1:
             end = words[i + length - 1][2]
-        if word == "\n" and i + 1 < len(words) and text[words[i + 1][1]].islower():
-            pass  # a line that was only wrapped
-        else:
-            yield Token(word, entry, start, end)
+        wrapped = word == "\n" and i + 1 < len(words) and text[words[i + 1][1]].islower()
+        if not wrapped:
+            yield Token(word, entry.role, entry, start, end)
         i += length
 
 
 def _match(words: Sequence[tuple[str, int, int]], i: int) -> tuple[int, Entry]:
     """Length and entry of the longest phrase that starts at word ``i``."""
-    word = words[i][0]
-    for phrase, entry in _INDEX.get(word) or _INDEX.get(word.removesuffix("s")) or ():
+    for phrase, entry in _INDEX.get(words[i][0], ()):
         n = len(phrase)
         if n == 1:
             return 1, entry
@@ -169,10 +179,6 @@ def _match(words: Sequence[tuple[str, int, int]], i: int) -> tuple[int, Entry]:
             words[i + j][0] in (phrase[j], phrase[j] + "s") for j in range(1, n)
         ):
             return n, entry
-    if word != (stem := word.removesuffix("s")) and word in _INDEX:
-        for phrase, entry in _INDEX.get(stem, ()):
-            if len(phrase) == 1:
-                return 1, entry
     return 1, _PLAIN
 
 
@@ -186,25 +192,28 @@ def clauses(text: str, *, bare: bool = False) -> list[Clause]:
     result: list[Clause] = []
     sentence: list[Clause] = []
     clause, segment, link = Clause(), list[Token](), None
+    worded = False  # whether the clause at hand has more than the word that opens it
+    says = False  # whether it has a mention
 
     def close_segment(next_link: Role | None) -> None:
-        nonlocal clause, segment, link
+        nonlocal clause, segment, link, worded, says
         if segment:
             roles = {token.role for token in segment}
             starts = segment[0].role is Role.SUBJECT
-            if clause.tokens and roles & _VERBS and (clause.roles & _VERBS or starts):
-                if any(t.role not in _OPENERS | _ADVERBS for s in clause.tokens for t in s):
-                    close_clause()
+            if worded and roles & _VERBS and (clause.roles & _VERBS or starts):
+                close_clause()
+            worded = worded or bool(roles - _OPENERS - _ADVERBS)
+            says = says or bool(roles & _MENTIONS)
             clause.tokens.append(segment)
             clause.links.append(link)
             clause.roles |= roles
         segment, link = [], next_link
 
     def close_clause() -> None:
-        nonlocal clause
+        nonlocal clause, worded, says
         if clause.tokens:
             sentence.append(clause)
-        clause = Clause()
+        clause, worded, says = Clause(), False, False
 
     def close_sentence(question: bool) -> None:
         nonlocal sentence
@@ -227,13 +236,13 @@ def clauses(text: str, *, bare: bool = False) -> list[Clause]:
         elif token.role in (Role.AND, Role.OR) or token.text in "/|":
             close_segment(Role.AND if token.role is Role.AND else Role.OR)
         else:
-            says = any(t.role in _MENTIONS for s in [*clause.tokens, segment] for t in s[-8:])
             if token.role in _OPENERS or (token.role in _ADVERBS and says):
                 close_segment(None)
                 close_clause()
             if token.text == ":":
-                token = Token(":", Entry(Role.PREDICATE), token.start, token.end)
+                token = token._replace(role=Role.PREDICATE)
             segment.append(token)
+            says = says or token.role in _MENTIONS
     close_sentence(False)
     return result
 
@@ -249,10 +258,10 @@ def _mentions(clause: Clause, bare: bool) -> tuple[Mention, ...]:
     found: list[Mention] = []
     negated = listed = claimed = seen_verb = generic = False
     scope: FasClass | None = None
-    concluded = Role.CONCLUSION in clause.roles or Role.TURN in clause.roles
+    concluded = bool(clause.roles & _ADVERBS)
     first = clause.tokens[0][0].text if clause.tokens else ""
     noun_phrase = first in ("a", "an") and not clause.roles & _VERBS
-    previous = ""
+    previous, turnable = "", 0
     for link, segment in zip(clause.links, clause.tokens, strict=True):
         pending: int | None = None  # mentions before a negation that has nothing behind it yet
         if link is not Role.OR:
@@ -262,8 +271,8 @@ def _mentions(clause: Clause, bare: bool) -> tuple[Mention, ...]:
             if role in _VERBS:
                 seen_verb = True
                 claimed = claimed or role is Role.CLAIM
-                if role is Role.EXISTS and generic and clause.roles & {Role.CLAIM, Role.EXISTS}:
-                    found = [_replace(m, claimed=not m.evidence) for m in found]
+                if role is Role.EXISTS and generic:
+                    found = [m._replace(claimed=not m.evidence) for m in found]
                     generic = False
             if role is Role.NEGATION:
                 negated = not negated if pending is not None else True
@@ -293,42 +302,75 @@ def _mentions(clause: Clause, bare: bool) -> tuple[Mention, ...]:
                 pending = None
             previous = token.text
         if pending is not None:
-            found[:pending] = [
-                _replace(m, cls=m.cls.other, claimed=not m.evidence) for m in found[:pending]
+            found[turnable:pending] = [
+                m._replace(cls=m.cls.other, claimed=not m.evidence) for m in found[turnable:pending]
             ]
-            generic = generic and not pending
-            if pending or len(segment) == 1:
-                negated = False
+            if pending > turnable or len(segment) == 1:  # turned, or an interjection ("no, ...")
+                negated = generic = False
+            turnable = pending
     if generic and clause.roles & _VERBS and not bare:
         return ()  # "real faces show pores": a rule, no observation
     return tuple(found)
 
 
-def _replace(mention: Mention, **changes: Any) -> Mention:
-    return Mention(**{**mention.__dict__, **changes})
+@dataclass(frozen=True)
+class Verdict:
+    """The last class that a text claims and that nothing after it takes back.
 
-
-def class_of_wording(text: str) -> FasClass | None:
-    """The class that an answer states.
-
-    Reads synonyms, instruments, negation, JSON, Markdown and Chinese. None for an answer that names
-    neither class, hedges, asks, or names both without saying which of them holds.
+    ``marked``: its clause concludes or contrasts ("so", "but").
     """
-    if len(text) > MAX_WORDING:
-        return None
-    folded, _ = fold(text)
-    stripped = folded.strip().removeprefix("```json").strip("`\n ")
-    if stripped[:1] in ("{", "["):
-        try:
-            return _class_of_json(json.loads(stripped, object_pairs_hook=_Pairs))
-        except (ValueError, RecursionError):
-            pass
-    read = clauses(text)
-    named = _agreed(m.cls for c in read for m in c.mentions if not m.evidence)
-    if len(named) == 2:
-        return _resolved(read)
-    if any(c.ignored or c.roles & {Role.MODAL, Role.UNDECIDED} or _soft(c) for c in read):
-        return _resolved(read)
-    if not named:
-        named = _agreed(m.cls for c in clauses(text, bare=True) for m in c.mentions if not m.evidence)
-    return named.pop() if len(named) == 1 else None
+
+    cls: FasClass | None
+    clause: Clause
+    marked: bool
+
+
+def resolve(read: Sequence[Clause]) -> Verdict:
+    """Which of the claims holds in the end.
+
+    A later claim replaces an earlier one of the other class only where a word says so; indecision
+    or a hedged claim of the other class after it leaves nothing decided.
+    """
+    nothing = Verdict(None, Clause(), False)
+    last: dict[FasClass, tuple[int, set[Role]]] = {}
+    final, doubt, hedge = nothing, -1, dict[FasClass, int]()
+    turns = conclusions = -1  # where the last contrast and the last conclusion stand
+    for i, clause in enumerate(read):
+        roles = clause.roles
+        if clause.ignored:
+            continue
+        if roles & {Role.CONTRAST, Role.TURN}:
+            turns = i
+        if roles & {Role.CONCLUSION, Role.LIKELY}:
+            conclusions = i
+        claimed = {m.cls for m in clause.mentions if m.claimed}
+        if Role.UNDECIDED in roles or len(claimed) == 2:
+            doubt = i
+        elif Role.MODAL in roles:
+            hedge.update(dict.fromkeys(claimed, i))
+        elif (claimed or _takes_back(clause)) and Role.CONCESSION not in roles:
+            cls = claimed.pop() if claimed else final.cls and final.cls.other
+            if cls is None:
+                continue
+            final = Verdict(cls, clause, bool(roles & _MARKS))
+            before, how = last.get(cls.other, (-1, set()))
+            # A conclusion outweighs a plain claim; only a contrast outweighs a conclusion.
+            concluded = bool(how & {Role.CONCLUSION, Role.LIKELY})
+            if before >= 0 and not turns > before and (concluded or not conclusions > before):
+                doubt = i
+            elif doubt == before:
+                doubt = -1
+            last[cls] = (i, roles)
+            settled = i
+            hedge = {c: at for c, at in hedge.items() if at > settled}
+    if final.cls is None:
+        return nothing
+    at = last[final.cls][0]
+    if doubt >= at or hedge.get(final.cls.other, -1) > at:
+        return nothing
+    return final
+
+
+def _takes_back(clause: Clause) -> bool:
+    """Whether the clause denies what was said before and says nothing else ("but it is not")."""
+    return {Role.CONTRAST, Role.NEGATION} <= clause.roles <= _TAKING_BACK

@@ -97,7 +97,11 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
 
 
 def _check_size(path: Path, width: int, height: int) -> None:
-    if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+    if (
+        min(width, height) < MIN_SIDE
+        or max(width, height) > MAX_SIDE
+        or width * height > MAX_PIXELS
+    ):
         raise MediaError(
             f"{path}: frames of {width} x {height} pixels; "
             f"expected sides of {MIN_SIDE} to {MAX_SIDE} and at most {MAX_PIXELS} pixels"

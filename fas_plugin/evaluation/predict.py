@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from fas_plugin.completion import parse_completion
+from fas_plugin.rewards.stance import stance
 from PIL import Image
 from tqdm import tqdm
 
-from fas_plugin.completion import parse_completion
 from fas_plugin.labels import FasClass
-from fas_plugin.rewards.stance import stance
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,10 @@ def predict(
             skip_special_tokens=False,
             seed=seed,
         )
-        with partial.open("a", encoding="utf-8") as file, tqdm(total=len(todo), desc="predict") as bar:
+        with (
+            partial.open("a", encoding="utf-8") as file,
+            tqdm(total=len(todo), desc="predict") as bar,
+        ):
             for chunk in _chunks(todo):
                 requests = [_request(tokenizer, row) for _, row in chunk]
                 outputs = engine.generate(requests, sampling, use_tqdm=False)

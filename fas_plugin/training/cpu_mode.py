@@ -164,7 +164,9 @@ def _hide_missing_flash_attn() -> Generator[None, Any, None]:
     stand-in exists only during this import, so that nobody else believes flash-attn is there."""
 
     def refuse(*_: Any, **__: Any) -> None:
-        raise RuntimeError("flash-attn needs a GPU: no sample packing or ring attention in CPU mode")
+        raise RuntimeError(
+            "flash-attn needs a GPU: no sample packing or ring attention in CPU mode"
+        )
 
     stand_ins = {
         "flash_attn": (),
@@ -233,7 +235,9 @@ def _receive_weights_on_cpu() -> Generator[None, Any, None]:
         import torch
 
         if dtype != self.model_config.dtype:
-            raise TypeError(f"weight {name}: got {dtype}, the engine runs {self.model_config.dtype}")
+            raise TypeError(
+                f"weight {name}: got {dtype}, the engine runs {self.model_config.dtype}"
+            )
         weight = torch.empty(shape, dtype=dtype, device=self.device)
         self._model_update_group.broadcast(weight, src=0)
         self.model_runner.model.load_weights(weights=[(name, weight)])

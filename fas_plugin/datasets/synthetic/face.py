@@ -46,7 +46,9 @@ def make_identity(seed: tuple[int, ...]) -> Identity:
     tone = random.uniform(0, 1)
     light, dark = np.array((0.94, 0.77, 0.67)), np.array((0.45, 0.30, 0.22))
     skin = light + (dark - light) * tone**1.3 + random.normal(0, 0.015, 3)
-    hair = random.choice([(0.08, 0.06, 0.05), (0.25, 0.16, 0.09), (0.5, 0.37, 0.2), (0.35, 0.34, 0.33)])
+    hair = random.choice(
+        [(0.08, 0.06, 0.05), (0.25, 0.16, 0.09), (0.5, 0.37, 0.2), (0.35, 0.34, 0.33)]
+    )
     return Identity(
         skin=_rgb(skin),
         hair=_rgb(np.array(hair) + random.normal(0, 0.02, 3)),
@@ -99,11 +101,19 @@ def render(identity: Identity, light: float, blink: bool = False) -> tuple[np.nd
     neck = _soft(np.abs(x - centre_x) / 34, 1.0, 0.06) * (y > 205) * (y < 262)
     image, cover = _over(image, cover, albedo * 0.68, neck)
     if identity.hair_length > 15:
-        back = _soft((x - centre_x) ** 2 / 80**2 + (y - 140 - identity.hair_length / 2) ** 2 / 105**2, 1, 0.04)
+        back = _soft(
+            (x - centre_x) ** 2 / 80**2 + (y - 140 - identity.hair_length / 2) ** 2 / 105**2,
+            1,
+            0.04,
+        )
         image, cover = _over(image, cover, _strands(random, identity, x, y), back * (y < 262))
         image, cover = _over(image, cover, albedo * 0.68, neck * (y > 180))
     for side in (-1, 1):
-        ear = _soft((x - centre_x - side * identity.head_width) ** 2 / 9**2 + (y - 160) ** 2 / 19**2, 1, 0.15)
+        ear = _soft(
+            (x - centre_x - side * identity.head_width) ** 2 / 9**2 + (y - 160) ** 2 / 19**2,
+            1,
+            0.15,
+        )
         image, cover = _over(image, cover, albedo * (0.8, 0.74, 0.72), ear)
 
     # The head: an ellipsoid that narrows to the chin, shaded by the angle to the light.
@@ -117,10 +127,14 @@ def render(identity: Identity, light: float, blink: bool = False) -> tuple[np.nd
     head = _soft(radius, 1.0, 0.035)
     image, cover = _over(image, cover, albedo * shade[..., None], head)
     jaw = np.clip((v - 0.38) / 0.25, 0, 1) * np.clip((radius - 0.22) * 3, 0, 1) * head
-    image, cover = _over(image, cover, np.array(identity.hair, np.float32) * 1.2, jaw * identity.beard)
+    image, cover = _over(
+        image, cover, np.array(identity.hair, np.float32) * 1.2, jaw * identity.beard
+    )
 
     for side in (-1, 1):
-        image, cover = _eye(image, cover, x, y, centre_x + side * identity.eye_distance, identity, albedo, blink)
+        image, cover = _eye(
+            image, cover, x, y, centre_x + side * identity.eye_distance, identity, albedo, blink
+        )
     image, cover = _mouth(image, cover, x, y, centre_x, identity)
 
     edge = centre_y - identity.hair_line * identity.head_height + 10 * np.cos(u * 2.2)
@@ -139,7 +153,9 @@ def _eye(image, cover, x, y, cx, identity: Identity, albedo, blink: bool):
         image, cover = _over(image, cover, albedo * 0.35, lid)
     else:
         bow = 1 - ((x - cx) / half) ** 2
-        white = np.clip((np.clip(bow, 0, 1) * half * 0.52 - np.abs(y - EYE_Y)) / 1.2 + 0.5, 0, 1) * (bow > 0)
+        white = np.clip(
+            (np.clip(bow, 0, 1) * half * 0.52 - np.abs(y - EYE_Y)) / 1.2 + 0.5, 0, 1
+        ) * (bow > 0)
         image, cover = _over(image, cover, np.array((0.9, 0.88, 0.86), np.float32), white)
         distance = np.hypot(x - cx, y - EYE_Y)
         for radius, colour in ((half * 0.47, identity.iris), (half * 0.21, (0.03, 0.03, 0.03))):
@@ -160,7 +176,9 @@ def _mouth(image, cover, x, y, cx, identity: Identity):
     bow = np.clip(1 - ((x - cx) / half) ** 2, 0, 1)
     lips = np.clip((bow * 7.5 - np.abs(y - centre)) / 1.5 + 0.3, 0, 1) * (bow > 0)
     gloss = 1 + 0.12 * np.exp(-((y - centre - 3) ** 2) / 4)
-    image, cover = _over(image, cover, np.array(identity.lips, np.float32) * gloss[..., None], lips * 0.9)
+    image, cover = _over(
+        image, cover, np.array(identity.lips, np.float32) * gloss[..., None], lips * 0.9
+    )
     line = np.exp(-((y - centre - 0.6 * np.sin((x - cx) / 6)) ** 2) / 1.4) * (bow > 0)
     return _over(image, cover, np.array(identity.lips, np.float32) * 0.35, line * 0.8)
 

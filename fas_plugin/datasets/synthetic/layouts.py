@@ -145,7 +145,9 @@ def _replay(tiny: bool) -> Layout:
         for subject in ids:
             clients.append(f"{subject:03} {split}")
             for light, take in product(("controlled", "adverse"), (1, 2)):
-                stem = f"{split}/real/client{subject:03}_session01_webcam_authenticate_{light}_{take}"
+                stem = (
+                    f"{split}/real/client{subject:03}_session01_webcam_authenticate_{light}_{take}"
+                )
                 real.append(stem)
                 clips.append(_replay_clip(stem, subject, None, light == "adverse"))
             for i, ((device, source, kind), light) in enumerate(
@@ -156,7 +158,9 @@ def _replay(tiny: bool) -> Layout:
                 stem = f"{split}/attack/{support}/{name}"
                 attacks.append(stem)
                 clips.append(
-                    _replay_clip(stem, subject, devices[device], light == "adverse", support == "hand")
+                    _replay_clip(
+                        stem, subject, devices[device], light == "adverse", support == "hand"
+                    )
                 )
         files[f"protocols/real-{split}.txt"] = "\n".join(real) + "\n"
         files[f"protocols/attack-grandtest-allsupports-{split}.txt"] = "\n".join(attacks) + "\n"
@@ -190,7 +194,10 @@ def _msu(tiny: bool) -> Layout:
     }
     clips = []
     for subject in train + test:
-        for camera, extension, size in (("android", "mp4", (360, 240)), ("laptop", "mov", (320, 240))):
+        for camera, extension, size in (
+            ("android", "mp4", (360, 240)),
+            ("laptop", "mov", (320, 240)),
+        ):
             stem = f"scene01/real/real_client{subject:03}_{camera}_SD_scene01"
             upside_down = camera == "android" and subject in MSU_ROTATED
             clips.append(_msu_clip(stem, extension, subject, None, size, upside_down))

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from fas_plugin.datasets.files import reporting_full_disk, write_file
 from fas_plugin.datasets.synthetic import face
 from fas_plugin.datasets.synthetic.attack import cut_eyes, make_medium, present
 from fas_plugin.datasets.synthetic.capture import CAMERAS, room, take, vary
@@ -71,15 +72,17 @@ def make_ocim(root: Path, *, seed: int = 0, size: str = "small", workers: int = 
                 "remove the folder or choose another"
             )
     elif root.exists() and any(root.iterdir()):
-        raise SyntheticRootError(f"{root} is not empty and not a synthetic OCIM; choose a new folder")
+        raise SyntheticRootError(
+            f"{root} is not empty and not a synthetic OCIM; choose a new folder"
+        )
     root.mkdir(parents=True, exist_ok=True)
-    _write(marker, (json.dumps(settings, indent=2) + "\n").encode())
+    write_file(marker, (json.dumps(settings, indent=2) + "\n").encode())
 
     jobs = []
     for domain, folder in FOLDERS.items():
         plan = layout(domain, size)
         for name, content in plan.files.items():
-            _write(root / folder / name, content.encode())
+            write_file(root / folder / name, content.encode())
         jobs += [
             (root / folder, domain, clip, seed)
             for clip in plan.clips
@@ -91,7 +94,9 @@ def make_ocim(root: Path, *, seed: int = 0, size: str = "small", workers: int = 
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = [pool.submit(_make_clip, *job) for job in jobs]
         try:
-            for future in tqdm(as_completed(futures), total=len(futures), desc="synthesize", unit="clip"):
+            for future in tqdm(
+                as_completed(futures), total=len(futures), desc="synthesize", unit="clip"
+            ):
                 future.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
@@ -106,7 +111,7 @@ def _make_clip(folder: Path, domain: str, clip: Clip, seed: int) -> None:
     if clip.rotated:
         frames = [np.ascontiguousarray(frame[::-1, ::-1]) for frame in frames]
     if clip.annotation:
-        _write(folder / clip.annotation, _annotation(clip, box, eyes).encode())
+        write_file(folder / clip.annotation, _annotation(clip, box, eyes).encode())
     _encode(folder / clip.path, frames, clip)  # last: a clip that is there is complete
 
 
@@ -130,7 +135,9 @@ def render_clip(
     def stage(blink: bool) -> np.ndarray:
         drawn, cover = face.render(person, light, blink)
         size = (width, height)
-        drawn = cv2.warpAffine(drawn, place, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+        drawn = cv2.warpAffine(
+            drawn, place, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+        )
         cover = cv2.warpAffine(cover, place, size, flags=cv2.INTER_AREA)[..., None]
         return drawn * cover + background * (1 - cover)
 
@@ -199,7 +206,10 @@ def _encode(path: Path, frames: list[np.ndarray], clip: Clip) -> None:
         "h264": {"crf": "16", "preset": "veryfast"},
     }[clip.codec]
     container = path.suffix.lstrip(".")
-    with av.open(str(partial), "w", format=container, options={"fflags": "+bitexact"}) as out:
+    with (
+        reporting_full_disk(path.parent),
+        av.open(str(partial), "w", format=container, options={"fflags": "+bitexact"}) as out,
+    ):
         stream = out.add_stream(clip.codec, rate=fractions.Fraction(FRAME_RATE), options=quality)
         stream.width, stream.height = clip.size
         stream.pix_fmt = "yuvj420p" if clip.codec == "mjpeg" else "yuv420p"
@@ -208,11 +218,4 @@ def _encode(path: Path, frames: list[np.ndarray], clip: Clip) -> None:
         for frame in frames:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         out.mux(stream.encode())
-    os.replace(partial, path)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
     os.replace(partial, path)

@@ -18,8 +18,8 @@ CONCLUSIONS = {
 
 def reasoning(levels: Mapping[str, int], conclusion: FasClass) -> str:
     """What is inside ``<think>``: each observation's level in words, then the conclusion."""
-    seen = [f"{name}: {LEVELS[name][levels[name]]}." for name in OBSERVATIONS]
-    return " ".join([*seen, CONCLUSIONS[conclusion]])
+    seen = ", ".join(f"{name} {LEVELS[name][levels[name]]}" for name in OBSERVATIONS)
+    return f"{seen}; {CONCLUSIONS[conclusion]}"
 
 
 def completion(levels: Mapping[str, int], conclusion: FasClass, answer: FasClass) -> str:

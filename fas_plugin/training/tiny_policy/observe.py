@@ -19,19 +19,23 @@ def _luma(image: Image) -> np.ndarray:
 
 
 def periodicity(image: Image) -> float:
-    """How far the strongest fine spatial frequency stands out of its surroundings, in decades.
+    """How far the strongest fine frequency stands out among those of equal wavelength, in decades.
 
-    Halftone dots and the beat of a pixel grid with a sensor (moire) are periodic; skin is not.
+    Halftone dots and the beat of a pixel grid with a sensor (moire) have a direction and a pitch;
+    skin, hair and noise spread over all directions.
     """
     luma = _luma(image)
     detail = luma - cv2.GaussianBlur(luma, (0, 0), 2.0)
-    window = np.outer(np.hanning(luma.shape[0]), np.hanning(luma.shape[1]))
-    spectrum = np.abs(np.fft.fftshift(np.fft.fft2(detail * window)))
     height, width = luma.shape
+    window = np.outer(np.hanning(height), np.hanning(width))
+    spectrum = np.abs(np.fft.fftshift(np.fft.fft2(detail * window)))
     y, x = np.ogrid[:height, :width]
-    radius = np.hypot((y - height // 2) / height, (x - width // 2) / width)
-    band = spectrum[(radius > 0.1) & (radius < 0.5)]
-    return float(np.log10((np.partition(band, -8)[-8] + 1e-6) / (np.median(band) + 1e-6)))
+    radius = np.hypot((y - height // 2) / height, (x - width // 2) / width)  # cycles per pixel
+    ring = (radius * max(height, width)).astype(int)
+    typical = np.array([np.median(spectrum[ring == r]) for r in range(ring.max() + 1)])
+    whitened = spectrum / (typical[ring] + 1e-6)
+    band = whitened[(radius > 0.12) & (radius < 0.5)]
+    return float(np.log10(np.partition(band, -4)[-4]))  # the spectrum is symmetric: second highest
 
 
 def straight_border(image: Image) -> float:
@@ -52,16 +56,9 @@ def straight_border(image: Image) -> float:
     return best
 
 
-def colour_range(image: Image) -> float:
-    """Spread of the chroma, the 5th to the 95th percentile of both axes, in 8-bit steps."""
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
-    low, high = np.percentile(lab[..., 1:].reshape(-1, 2), (5, 95), axis=0)
-    return float((high - low).sum())
-
-
-def black_level(image: Image) -> float:
-    """Luma of the darkest twentieth of the pixels, in [0, 1]: screens and paper have no deep black."""
-    return float(np.percentile(_luma(image), 5))
+def saturation(image: Image) -> float:
+    """95th percentile of the colour saturation, in [0, 255]."""
+    return float(np.percentile(cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 1], 95))
 
 
 def sharpness(image: Image) -> float:
@@ -73,17 +70,15 @@ def sharpness(image: Image) -> float:
 OBSERVATIONS: dict[str, Callable[[Image], float]] = {
     "pattern": periodicity,
     "line": straight_border,
-    "colour": colour_range,
-    "black": black_level,
+    "colour": saturation,
     "detail": sharpness,
 }
 
 #: Name -> words for a low, a middle and a high value.
 LEVELS: dict[str, tuple[str, str, str]] = {
     "pattern": ("irregular", "mixed", "regular"),
-    "line": ("none", "faint", "clear"),
-    "colour": ("narrow", "medium", "wide"),
-    "black": ("deep", "middling", "raised"),
+    "line": ("absent", "faint", "clear"),
+    "colour": ("pale", "medium", "rich"),
     "detail": ("soft", "fair", "crisp"),
 }
 

@@ -77,6 +77,8 @@ def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) ->
     torch.set_num_threads(threads)
     rows = _distinct_images(prompts)
     pictures = [np.asarray(Image.open(row["images"][0]).convert("RGB")) for row in rows]
+    pictures += [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
+    rows += rows  # each image and its mirror image
     measurements = [measure(picture) for picture in pictures]
     bounds = terciles(measurements)
     levels = [{name: level(m[name], bounds[name]) for name in m} for m in measurements]
@@ -130,7 +132,7 @@ def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) ->
         losses.append(float(loss.detach()))
 
     summary = WarmUpSummary(
-        images=len(rows),
+        images=len(rows) // 2,
         steps=steps,
         final_loss=float(np.mean(losses[-max(1, steps // 10) :])),
         agreement=AGREEMENT,

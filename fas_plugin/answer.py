@@ -1,0 +1,75 @@
+"""The class that an answer states: wording, negation, JSON, Chinese."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fas_plugin.labels import FasClass
+from fas_plugin.wording import HEDGES, clauses, fold, resolve
+
+#: An answer longer than this states nothing. Characters.
+MAX_WORDING = 20_000
+
+
+def class_of_wording(text: str) -> FasClass | None:
+    """The class that an answer states.
+
+    Reads synonyms, instruments, negation, JSON, Markdown and Chinese. None for an answer that names
+    neither class, hedges, asks, or names both without saying which of them holds.
+    """
+    if len(text) > MAX_WORDING:
+        return None
+    folded, _ = fold(text)
+    stripped = folded.strip().removeprefix("```json").strip("`\n ")
+    if stripped[:1] in ("{", "["):
+        try:
+            return _class_of_json(json.loads(stripped, object_pairs_hook=_Pairs))
+        except (ValueError, RecursionError):
+            pass
+    read = clauses(text)
+    named = {m.cls for c in read if not c.ignored for m in c.mentions if not m.evidence}
+    hedged = any(c.ignored or c.roles & HEDGES for c in read)
+    if len(named) == 2 or (hedged and named):
+        final = resolve(read)
+        return final.cls if final.marked and not final.clause.roles & HEDGES else None
+    if not named and not hedged:
+        named = {m.cls for c in clauses(text, bare=True) for m in c.mentions if not m.evidence}
+    return named.pop() if len(named) == 1 else None
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object with its duplicate keys."""
+
+
+#: Keys that hold the answer, whatever else the object says.
+_VERDICT_KEYS = {"answer", "final_answer", "label", "class", "verdict", "prediction"}
+_VERDICT_KEYS |= {"decision", "result", "conclusion"}
+_YES = frozenset({"true", "yes", "1", "是"})
+_NO = frozenset({"false", "no", "0", "none", "null", "n/a", "", "否", "无"})
+
+
+def _class_of_json(value: Any) -> FasClass | None:
+    if isinstance(value, str):
+        return class_of_wording(value)
+    if isinstance(value, _Pairs):
+        verdicts = [v for k, v in value if k.lower().replace(" ", "_") in _VERDICT_KEYS]
+        stated = map(_class_of_json, verdicts) if verdicts else map(_class_of_pair, value)
+    elif isinstance(value, list):
+        stated = map(_class_of_json, value)
+    else:
+        return None
+    named = {cls for cls in stated if cls}
+    return named.pop() if len(named) == 1 else None
+
+
+def _class_of_pair(pair: tuple[str, Any]) -> FasClass | None:
+    key, value = pair
+    about = class_of_wording(key.replace("_", " "))
+    plain = "null" if value is None else str(value).strip().lower()
+    if about and not isinstance(value, list):
+        if plain in _YES:
+            return about
+        if plain in _NO:
+            return about.other
+    return _class_of_json(value)

@@ -1,0 +1,198 @@
+"""Presets and the total: the pure core of the rewards.
+
+Same input, same output; no I/O but ``load_preset``; a completion never raises, however broken.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from fas_plugin.completion import parse_completion
+from fas_plugin.labels import FasClass, Label, LabelError
+from fas_plugin.rewards.class_consistency import class_consistency_reward
+from fas_plugin.rewards.format import format_reward
+from fas_plugin.rewards.reasoning_consistency import reasoning_consistency_reward
+from fas_plugin.rewards.stance import stance
+
+COMPONENTS = ("format", "class_consistency", "reasoning_consistency")
+
+
+class PresetError(ValueError):
+    """A preset that does not exist or does not hold what the schema asks for."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How the components make the total.
+
+    Attributes:
+        name, version: what outputs record.
+        weights: component -> weight; not negative, 1 in sum, so that the total lies in [0, 1].
+        gates: component -> components that it is multiplied by before it counts.
+        reasons: setting -> why it is as it is.
+    """
+
+    name: str
+    version: int
+    weights: Mapping[str, float]
+    gates: Mapping[str, Sequence[str]]
+    reasons: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}/{self.version}"
+
+    def total(self, components: Mapping[str, float]) -> float:
+        """Weighted sum of the gated components, in [0, 1] for components in [0, 1]."""
+        total = math.fsum(
+            weight
+            * components[name]
+            * math.prod(components[gate] for gate in self.gates.get(name, ()))
+            for name, weight in self.weights.items()
+        )
+        return min(1.0, max(0.0, total))
+
+
+@dataclass(frozen=True)
+class RewardResult:
+    """One completion's rewards, all in [0, 1], and what they were computed from.
+
+    Attributes:
+        total: weighted by the preset.
+        format, class_consistency, reasoning_consistency: the components, before gates.
+        answer: the class that the answer states.
+        stance: the class that the reasoning argues for.
+        truth: the class of the label.
+        think_words: length of the reasoning, split at white space.
+        faults: what is wrong with the structure, as short constant names.
+    """
+
+    total: float
+    format: float
+    class_consistency: float
+    reasoning_consistency: float
+    answer: FasClass | None
+    stance: FasClass | None
+    truth: FasClass
+    think_words: int
+    faults: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON values: classes as words, faults as a list."""
+        return {
+            **self.__dict__,
+            "answer": self.answer and self.answer.value,
+            "stance": self.stance and self.stance.value,
+            "truth": self.truth.value,
+            "faults": list(self.faults),
+        }
+
+
+def score(completion: str, label: str, preset: Preset) -> RewardResult:
+    """The rewards of one completion.
+
+    Args:
+        completion: the policy's response, without the prompt.
+        label: a label string, for instance ``spoof:print.flat``.
+        preset: from ``load_preset``.
+
+    Raises:
+        LabelError: ``label`` names no class or no known instrument.
+    """
+    truth = Label.parse(label).cls
+    parsed = parse_completion(completion)
+    argued = stance(parsed.think).cls if parsed.think else None
+    components = {
+        "format": format_reward(parsed),
+        "class_consistency": class_consistency_reward(parsed.answer, truth),
+        "reasoning_consistency": reasoning_consistency_reward(argued, parsed.answer),
+    }
+    return RewardResult(
+        total=preset.total(components),
+        **components,
+        answer=parsed.answer,
+        stance=argued,
+        truth=truth,
+        think_words=len(parsed.think.split()) if parsed.think else 0,
+        faults=parsed.faults,
+    )
+
+
+def score_batch(
+    completions: Sequence[str], labels: Sequence[str], preset: Preset
+) -> list[RewardResult]:
+    """``score`` for lists of the same length.
+
+    Raises:
+        ValueError: the lengths differ.
+        LabelError: a label is unknown; the message has its index.
+    """
+    if len(completions) != len(labels):
+        raise ValueError(
+            f"{len(completions)} completions but {len(labels)} labels; expected as many"
+        )
+    results = []
+    for i, (completion, label) in enumerate(zip(completions, labels, strict=True)):
+        try:
+            results.append(score(completion, label, preset))
+        except LabelError as error:
+            raise LabelError(f"label {i}: {error}") from None
+    return results
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the package."""
+    folder = resources.files("fas_plugin.rewards") / "presets"
+    return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".json"))
+
+
+def load_preset(name_or_path: str) -> Preset:
+    """A preset by its name, or from a JSON file (anything with a ``/`` or that ends in ``.json``).
+
+    Raises:
+        PresetError: unknown name (the message lists those there are) or invalid content (it has
+            the file, the field and the value).
+        OSError: the file cannot be read.
+    """
+    name = str(name_or_path)
+    if name.endswith(".json") or "/" in name or "\\" in name:
+        return _read_preset(Path(name).read_bytes(), name)
+    if name not in preset_names():
+        raise PresetError(
+            f"unknown preset {name!r}; expected one of {', '.join(preset_names())}, or a .json file"
+        )
+    source = resources.files("fas_plugin.rewards") / "presets" / f"{name}.json"
+    return _read_preset(source.read_bytes(), f"{name}.json")
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    source = resources.files("fas_plugin.rewards") / "preset.schema.json"
+    return json.loads(source.read_bytes())
+
+
+def _read_preset(content: bytes, source: str) -> Preset:
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise PresetError(f"{source}: not JSON: {error}") from None
+    error = best_match(Draft202012Validator(_schema()).iter_errors(data))
+    if error is not None:
+        field = ".".join(map(str, error.absolute_path)) or "preset"
+        value = repr(error.instance)[:80]
+        reason = error.message[:200]
+        raise PresetError(f"{source}: {field} = {value}: {reason}")
+    weights = {name: float(weight) for name, weight in data["weights"].items()}
+    if not math.isclose(sum(weights.values()), 1.0, abs_tol=1e-9):
+        raise PresetError(f"{source}: weights = {weights}: their sum is not 1")
+    return Preset(data["name"], data["version"], weights, data["gates"], data["reasons"])

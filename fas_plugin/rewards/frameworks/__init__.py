@@ -1,0 +1,1 @@
+"""One small file per reinforcement learning framework: its calling convention, nothing else."""

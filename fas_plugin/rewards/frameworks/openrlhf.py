@@ -1,0 +1,158 @@
+"""OpenRLHF: the rewards as a file for ``--reward.remote_url fas_plugin/rewards/frameworks/openrlhf.py``.
+
+The same function answers the HTTP form of the contract in ``fas_plugin.rewards.server``. The preset
+of the file form comes from the environment variable ``FAS_REWARD_PRESET`` (a name or a JSON file).
+
+OpenRLHF (0.11.2) calls with one sample at a time and merges what comes back, so every call must
+return the same keys with values of the same shape: here always lists of floats.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from fas_plugin.labels import FasClass
+from fas_plugin.rewards.combine import Preset, RewardResult, load_preset, score_batch
+
+#: What stands for an image in a prompt. Repeated once per patch in the query.
+_IMAGES = re.compile(
+    r"<\|(?:image|video)_pad\|>|<\|vision_(?:start|end)\|>|<\|image\|>|<\|image\|?>|<image\|>"
+    r"|<(?:image|video|img|IMG_CONTEXT|image_soft_token|start_of_image|end_of_image)>|</img>"
+    r"|\[IMG(?:_BREAK|_END)?\]|<\|placeholder\|>"
+)
+#: How an assistant's turn starts in the chat templates of VLM families.
+_ASSISTANT_HEADERS = (
+    "<|im_start|>assistant\n",
+    "<start_of_turn>model\n",
+    "<|turn>model\n",
+    "<|start_header_id|>assistant<|end_header_id|>\n\n",
+    "<|assistant|>\n",
+    "[/INST]",
+    "ASSISTANT:",
+    "Assistant:",
+)
+
+
+def get_reward(
+    queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str], preset: Preset
+) -> dict[str, list[float] | dict[str, list[float]]]:
+    """The rewards of a batch in OpenRLHF's shape, ready for JSON.
+
+    Args:
+        queries: decoded prompts and responses, n strings.
+        prompts: the prompts alone, n strings.
+        labels: label strings, n of them.
+        preset: how the components make the total.
+
+    Returns:
+        ``rewards``: n totals; ``scores``: n class-consistency values, for dynamic filtering;
+        ``extra_logs``: constant names -> n floats.
+
+    Raises:
+        ValueError: the lengths differ.
+        LabelError: a label is unknown; the message has its index.
+    """
+    if not len(queries) == len(prompts) == len(labels):
+        raise ValueError(
+            f"{len(queries)} queries, {len(prompts)} prompts and {len(labels)} labels; "
+            "expected as many of each"
+        )
+    responses = [extract_response(q, p) for q, p in zip(queries, prompts, strict=True)]
+    results = score_batch(responses, labels, preset)
+    logs = [_logs(result) for result in results]
+    return {
+        "rewards": [r.total for r in results],
+        "scores": [r.class_consistency for r in results],
+        "extra_logs": {name: [log[name] for log in logs] for name in _LOG_NAMES},
+    }
+
+
+def reward_func(
+    queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str], **_: object
+) -> dict[str, list[float] | dict[str, list[float]]]:
+    """What OpenRLHF looks for in a reward file."""
+    return get_reward(queries, prompts, labels, _environment_preset())
+
+
+def extract_response(query: str, prompt: str) -> str:
+    """The policy's own text in ``query``.
+
+    ``query`` is the decoded prompt with its image placeholders expanded, then the response, so for
+    images the prompt is no prefix of it. The response starts where the part of the prompt behind
+    its last image ends. That part is looked for from the front, as everything behind it is the
+    policy's and may hold the same words, chat headers included.
+
+    Falls back, where the prompt cannot be found (a tokenizer that does not decode to what it read),
+    to the first assistant header as often as the prompt has one, and last to nothing: what may be
+    instructions is never read as the policy's words.
+    """
+    if query.startswith(prompt):
+        return query[len(prompt) :]
+    images = list(_IMAGES.finditer(prompt))
+    if images:
+        # Text between images keeps its order; placeholders in a query only multiply.
+        position = _after_images(query, prompt, images)
+        if position is not None:
+            return query[position:]
+    for header in _ASSISTANT_HEADERS:
+        if turns := prompt.count(header):
+            parts = query.split(header, turns)
+            return parts[turns] if len(parts) > turns else ""
+    return ""
+
+
+def _after_images(query: str, prompt: str, images: Sequence[re.Match[str]]) -> int | None:
+    """Where the prompt ends in ``query``, or None."""
+    position = 0
+    start = 0
+    for image in images:
+        text = prompt[start : image.start()]
+        if text:
+            found = query.find(text, position)
+            if found < 0:
+                return None
+            position = found + len(text)
+        run = _IMAGES.match(query, position)
+        while run:
+            position = run.end()
+            run = _IMAGES.match(query, position)
+        start = image.end()
+    tail = prompt[start:]
+    found = query.find(tail, position)
+    return None if found < 0 else found + len(tail)
+
+
+_LOG_NAMES = (
+    "fas_format",
+    "fas_class_consistency",
+    "fas_reasoning_consistency",
+    "fas_answered",
+    "fas_answer_real",
+    "fas_stance_real",
+    "fas_stance_none",
+    "fas_think_words",
+    "fas_truth_real",
+)
+
+
+def _logs(result: RewardResult) -> dict[str, float]:
+    """Numbers whose mean over a batch shows what the policy does."""
+    return {
+        "fas_format": result.format,
+        "fas_class_consistency": result.class_consistency,
+        "fas_reasoning_consistency": result.reasoning_consistency,
+        "fas_answered": float(result.answer is not None),
+        "fas_answer_real": float(result.answer is FasClass.REAL),
+        "fas_stance_real": float(result.stance is FasClass.REAL),
+        "fas_stance_none": float(result.stance is None),
+        "fas_think_words": float(result.think_words),
+        "fas_truth_real": float(result.truth is FasClass.REAL),
+    }
+
+
+@cache
+def _environment_preset() -> Preset:
+    return load_preset(os.environ.get("FAS_REWARD_PRESET", "default"))

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from fas_plugin.labels import FasClass
-from fas_plugin.wording import HEDGES, clauses, fold, resolve
+from fas_plugin.tokens import fold
+from fas_plugin.wording import HEDGES, clauses, resolve
 
 #: An answer longer than this states nothing. Characters.
 MAX_WORDING = 20_000

@@ -77,6 +77,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         replay, replayed, replaying, replay attack, video replay, screen replay, display attack,
         recapture, recaptured, recapturing, rephotographed, rephotograph, refilmed, re filmed,
         re photographed, re captured, second hand capture,
+        photographed again, filmed again, captured again, played back, being played, playback,
         photo of a photo, photo of photo, picture of a picture, picture of a photo, photo of a
         picture, photograph of a photograph, image of an image, photo of a screen, picture of a
         screen, photo of a print, picture of a print, video of a screen, video of a video,
@@ -146,7 +147,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
     # --- negation ----------------------------------------------------------------------------
     (
         Entry(Role.NEGATION),
-        """not, no, non, never, neither, nor, none, without, cannot, cant, isnt, arent, doesnt, dont,
+        """not, no, non, never, nothing, nobody, neither, nor, none, without, cannot, cant, isnt, arent, doesnt, dont,
         wasnt, hardly, barely, scarcely, lack, lacks, lacking, lacked, lack of, absence of, absent,
         missing, devoid of, free of, free from, nowhere, nonexistent, fail to, fails to, failed to,
         failing to, rule out, rules out, ruled out, ruling out, exclude, excludes, excluded, doubt,
@@ -177,7 +178,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         that, sign of, signs of, hint of, hints at, proof of, proof that, hallmark of, telltale of,
         trace of, traces of, come from, comes from, coming from, belong to, belongs to, verdict,
         decision, classification, answer, capture of, holding, holds, wearing, wears,
-        using, uses, captured from, represent, represents, constitute, constitutes, amounts to,
+        using, uses, captured from, i would say, we would say, represent, represents, constitute, constitutes, amounts to,
         是, 看起来, 看上去, 看似, 似乎, 像是, 像, 显示, 顯示, 表明, 说明, 說明, 属于, 屬於, 应为, 应该是, 判断为, 判定为,
         认为, 符合, 证明, 為, 为, 答案, 呈现""",
     ),

@@ -1,35 +1,21 @@
-"""Reads what a short or a long text says about the class: tokens, clauses, negation, claims.
+"""Reads what a short or a long text says about the class: clauses, negation, claims.
 
-The algorithm, in reading order: ``fold`` the text, find the phrases of the lexicon, cut sentences
-into segments and segments into clauses, resolve negation inside each clause. What the clauses say
-together is for ``answer.class_of_wording`` and for ``rewards.stance``.
+The algorithm, in reading order: find the phrases of the lexicon (``tokens``), cut sentences into
+clauses, resolve negation inside each clause, see which of the claims holds in the end. What to make
+of it is for ``answer.class_of_wording`` and for ``rewards.stance``.
 
 All passes are linear in the length of the text.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
 from fas_plugin.labels import FasClass
-from fas_plugin.lexicon import TABLES, Entry, Role
-
-_PLAIN = Entry(Role.NEUTRAL)
-
-
-class Token(NamedTuple):
-    """A word, phrase or mark with its role. ``start`` and ``end`` count the original's characters."""
-
-    text: str
-    role: Role
-    entry: Entry
-    start: int
-    end: int
+from fas_plugin.lexicon import Role
+from fas_plugin.tokens import Token, tokens
 
 
 class Mention(NamedTuple):
@@ -74,112 +60,28 @@ _MARKS = frozenset({Role.CONTRAST, Role.TURN, Role.CONCLUSION, Role.LIKELY})
 
 _TAKING_BACK = frozenset({Role.CONTRAST, Role.TURN, Role.NEGATION, Role.SUBJECT}) | _VERBS
 
+#: What makes a rule of a subject ("a real face shows pores").
+_GENERIC = frozenset(
+    [
+        "a",
+        "an",
+        "any",
+        "most",
+        "many",
+        "all",
+        "every",
+        "each",
+        "usual",
+        "typical",
+        "actual",
+        "often",
+    ]
+)
+#: Negations that turn what precedes them only with a predicate behind ("pores are not visible").
+_FORWARD = frozenset(["not", "no", "non", "without", "rather", "instead", "unlike", "as", "in"])
+
 _STOPS = frozenset(".!?;。！？；\n…")
 _COMMAS = frozenset(",，、()（）[]—–")
-_HYPHENS = frozenset("-‐‑")
-_CJK = "\u3400-\u4dbf\u4e00-\u9fff"
-_HAN = re.compile(f"[{_CJK}]")
-
-
-def _lexicon() -> tuple[dict[str, list[tuple[tuple[str, ...], Entry]]], re.Pattern[str]]:
-    """First word, or its plural -> phrases, longest first; and the pattern of a token."""
-    phrases: dict[tuple[str, ...], Entry] = {}
-    han: set[str] = set()
-    for entry, table in TABLES:
-        for phrase in table.split(","):
-            words = tuple(phrase.split())
-            phrases[words] = entry
-            if _HAN.match(words[0]):
-                han.add(words[0])
-    index: dict[str, list[tuple[tuple[str, ...], Entry]]] = {}
-    for words, entry in phrases.items():
-        index.setdefault(words[0], []).append((words, entry))
-    for words, entry in phrases.items():  # after what is listed itself, as "looks" is
-        index.setdefault(words[0] + "s", []).append((words, entry))
-    for found in index.values():
-        found.sort(key=lambda phrase: len(phrase[0]), reverse=True)
-    chinese = "|".join(sorted(han, key=len, reverse=True))
-    pattern = rf"[a-z]+(?:'[a-z]+)*|\d+[a-z]?|{chinese}|[{_CJK}]|[^\w\s'\"*`~#<>{{}}]|\n"
-    return index, re.compile(pattern)
-
-
-_INDEX, _TOKEN = _lexicon()
-
-
-@lru_cache(maxsize=4096)
-def _fold_character(character: str) -> str:
-    if unicodedata.category(character) in ("Cf", "Mn"):  # zero-width and combining characters
-        return ""
-    plain = unicodedata.normalize("NFKD", character)
-    if len(plain) > 4:  # a ligature of whole words would make a long text of a short one
-        return character
-    return "".join(c for c in plain if unicodedata.category(c) != "Mn").lower()
-
-
-def fold(text: str) -> tuple[str, Sequence[int]]:
-    """Lower case, full-width to half-width, accents and invisible characters dropped.
-
-    Returns:
-        The folded text and, for each of its characters and for its end, the index in ``text``.
-    """
-    if text.isascii():
-        return text.lower(), range(len(text) + 1)
-    folded: list[str] = []
-    origin: list[int] = []
-    for i, character in enumerate(text):
-        plain = _fold_character("'" if character in "’‘ʼ" else character)
-        folded.append(plain)
-        origin.extend([i] * len(plain))
-    return "".join(folded), [*origin, len(text)]
-
-
-def tokens(text: str) -> Iterator[Token]:
-    """The phrases, words and marks of ``text``, in order."""
-    folded, origin = fold(text)
-    words: list[tuple[str, int, int]] = []
-    for match in _TOKEN.finditer(folded):
-        start, end = origin[match.start()], origin[match.end() - 1] + 1
-        word = match.group()
-        if word in _HYPHENS:
-            if text[start - 1 : start].isalnum() and text[end : end + 1].isalnum():
-                continue  # bona-fide
-            word = ","  # a dash, or a bullet
-        stem, apostrophe, ending = word.partition("'")
-        if not apostrophe or not stem:
-            words.append((word, start, end))
-        elif ending == "t" and stem.endswith("n"):  # isn't, can't
-            words += [
-                (stem[:-1] if stem not in ("can", "won") else "can", start, end),
-                ("not", start, end),
-            ]
-        else:  # it's, they're
-            words += [
-                (stem, start, end),
-                ("is" if ending in ("s", "re", "m") else ending, start, end),
-            ]
-    i = 0
-    while i < len(words):
-        word, start, end = words[i]
-        length, entry = _match(words, i)
-        if length > 1:
-            end = words[i + length - 1][2]
-        wrapped = word == "\n" and i + 1 < len(words) and text[words[i + 1][1]].islower()
-        if not wrapped:
-            yield Token(word, entry.role, entry, start, end)
-        i += length
-
-
-def _match(words: Sequence[tuple[str, int, int]], i: int) -> tuple[int, Entry]:
-    """Length and entry of the longest phrase that starts at word ``i``."""
-    for phrase, entry in _INDEX.get(words[i][0], ()):
-        n = len(phrase)
-        if n == 1:
-            return 1, entry
-        if i + n <= len(words) and all(
-            words[i + j][0] in (phrase[j], phrase[j] + "s") for j in range(1, n)
-        ):
-            return n, entry
-    return 1, _PLAIN
 
 
 def clauses(text: str, *, bare: bool = False) -> list[Clause]:
@@ -250,45 +152,49 @@ def clauses(text: str, *, bare: bool = False) -> list[Clause]:
 def _mentions(clause: Clause, bare: bool) -> tuple[Mention, ...]:
     """Resolves negation.
 
-    A negation reaches to the end of its clause, over "or" always, over commas and "and" only while
-    the things listed speak for the same class ("no moire, bezel and glare", but "no moire and
-    natural pores"). With nothing behind it, it turns what precedes ("moire is not visible").
-    Two negations in a row cancel out.
+    A negation reaches to the end of its clause: over "or" always; over commas, "and" and a verb only
+    to what speaks for the same class as the first thing negated ("no moire, bezel and glare", but
+    "no moire and natural pores", "the absence of pores suggests a mask"). At the end it turns what
+    precedes ("moire is not visible", "moire is absent"). Two negations in a row cancel out.
     """
     found: list[Mention] = []
-    negated = listed = claimed = seen_verb = generic = False
-    scope: FasClass | None = None
+    negated = same_only = claimed = seen_verb = generic = False
+    scope: FasClass | None = None  # class of the first thing negated
     concluded = bool(clause.roles & _ADVERBS)
-    first = clause.tokens[0][0].text if clause.tokens else ""
-    noun_phrase = first in ("a", "an") and not clause.roles & _VERBS
-    previous, turnable = "", 0
+    noun_phrase = clause.tokens[0][0].text in ("a", "an") and not clause.roles & _VERBS
+    generic_start = True  # nothing yet but words that make a rule of the subject
+    turnable = 0  # the first mention that a negation behind it can turn
     for link, segment in zip(clause.links, clause.tokens, strict=True):
-        pending: int | None = None  # mentions before a negation that has nothing behind it yet
         if link is not Role.OR:
-            listed = True
-        for token in segment:
+            same_only = True
+        if seen_verb:
+            turnable = len(found)
+        pending: Token | None = None  # a negation that has nothing behind it yet
+        before = len(found)  # mentions in front of it
+        predicate = False  # whether a predicate stands behind it
+        for position, token in enumerate(segment):
             role = token.role
             if role in _VERBS:
-                seen_verb = True
+                seen_verb = predicate = True
                 claimed = claimed or role is Role.CLAIM
-                if role is Role.EXISTS and generic:
+                same_only = same_only or scope is not None
+                if role is Role.EXISTS and generic:  # "a real face is present"
                     found = [m._replace(claimed=not m.evidence) for m in found]
                     generic = False
-            if role is Role.NEGATION:
-                negated = not negated if pending is not None else True
-                scope, listed, pending = None, False, len(found)
+            elif role is Role.NEGATION:
+                negated = not negated if pending else True
+                scope, same_only, pending = None, False, token
+                before, predicate = len(found), False
             elif role is Role.THAN:
-                negated, scope, listed = True, None, False
+                negated, scope, same_only = True, None, False
             elif role in _MENTIONS or (bare and role is Role.BARE):
-                cls = token.entry.cls
-                assert cls is not None
-                if negated and listed and scope not in (None, cls):
+                cls = token.entry.cls or FasClass.SPOOF
+                if same_only and scope not in (None, cls):
                     negated = False
                 if negated:
-                    scope = cls
+                    scope = scope or cls
                 evidence = role is Role.EVIDENCE
-                if not found and not seen_verb and not evidence and previous not in ("the", "this"):
-                    generic = not negated
+                generic = generic or (generic_start and not evidence and not negated)
                 found.append(
                     Mention(
                         cls=cls.other if negated else cls,
@@ -300,14 +206,18 @@ def _mentions(clause: Clause, bare: bool) -> tuple[Mention, ...]:
                     )
                 )
                 pending = None
-            previous = token.text
-        if pending is not None:
-            found[turnable:pending] = [
-                m._replace(cls=m.cls.other, claimed=not m.evidence) for m in found[turnable:pending]
-            ]
-            if pending > turnable or len(segment) == 1:  # turned, or an interjection ("no, ...")
+            generic_start = generic_start and position < 2 and token.text in _GENERIC
+        if pending:
+            last = segment[-1] is pending
+            if before > turnable and (last or predicate or pending.text not in _FORWARD):
+                found[turnable:before] = [
+                    m._replace(cls=m.cls.other, claimed=not m.evidence)
+                    for m in found[turnable:before]
+                ]
                 negated = generic = False
-            turnable = pending
+            elif len(segment) == 1:  # an interjection: "no, ..."
+                negated = False
+            turnable = len(found)
     if generic and clause.roles & _VERBS and not bare:
         return ()  # "real faces show pores": a rule, no observation
     return tuple(found)

@@ -61,17 +61,11 @@ def saturation(image: Image) -> float:
     return float(np.percentile(cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 1], 95))
 
 
-def sharpness(image: Image) -> float:
-    """Logarithm of the variance of the Laplacian of the luma."""
-    return float(np.log10(cv2.Laplacian(_luma(image), cv2.CV_32F).var() + 1e-8))
-
-
 #: Name in the reasoning -> measurement.
 OBSERVATIONS: dict[str, Callable[[Image], float]] = {
     "pattern": periodicity,
     "line": straight_border,
     "colour": saturation,
-    "detail": sharpness,
 }
 
 #: Name -> words for a low, a middle and a high value.
@@ -79,7 +73,6 @@ LEVELS: dict[str, tuple[str, str, str]] = {
     "pattern": ("irregular", "mixed", "regular"),
     "line": ("absent", "faint", "clear"),
     "colour": ("pale", "medium", "rich"),
-    "detail": ("soft", "fair", "crisp"),
 }
 
 

@@ -1,8 +1,9 @@
 """Supervised warm-up of the tiny policy: language, format and eyes, but no classes.
 
 Each step shows face images with completions in the tiny language. The observations are measured
-from the pixels. The conclusion is the toss of a fair coin, redrawn every time that an image comes
-up, and the answer repeats the conclusion with probability :data:`AGREEMENT`, else contradicts it.
+from the pixels. What each is taken for is the toss of a fair coin, redrawn every time that an image
+comes up; the conclusion mostly follows the majority of these opinions, and the answer mostly the
+conclusion. So the policy learns to speak, to look and to draw conclusions, but from random premises.
 Labels are never read for training; they are read once, afterwards, to measure how much the verdicts
 that were shown happen to say about them.
 """
@@ -24,15 +25,16 @@ from PIL import Image
 from tqdm import tqdm
 
 from fas_plugin.labels import FasClass, Label
-from fas_plugin.training.tiny_policy.language import completion
+from fas_plugin.training.tiny_policy.language import completion, majority
 from fas_plugin.training.tiny_policy.model import build
 from fas_plugin.training.tiny_policy.observe import level, measure, terciles
 
 logger = logging.getLogger(__name__)
 
-#: How often the answer repeats the conclusion of the reasoning. Not always, so that consistency,
-#: too, is left to be learnt from its reward.
-AGREEMENT = 0.65
+#: How often the conclusion follows the majority of the opinions, and the answer the conclusion. Not
+#: always, so that consistency, too, is left to be learnt from its reward.
+CONCLUSION_AGREEMENT = 0.9
+ANSWER_AGREEMENT = 0.75
 
 BATCH = 32
 LEARNING_RATE = 3e-3
@@ -46,7 +48,7 @@ class WarmUpSummary:
         images: distinct training images.
         steps: optimiser steps of :data:`BATCH` images.
         final_loss: mean loss per completion token over the last tenth of the steps, in nats.
-        agreement: probability that a shown answer repeated the shown conclusion.
+        answer_agreement: probability that a shown answer repeated the shown conclusion.
         verdict_label_information_bits: mutual information between the answers that were shown and
             the true classes, in bits; 0 is none, 1 would be full supervision.
         verdict_label_agreement: share of shown answers that happened to equal the true class.
@@ -55,7 +57,7 @@ class WarmUpSummary:
     images: int
     steps: int
     final_loss: float
-    agreement: float
+    answer_agreement: float
     verdict_label_information_bits: float
     verdict_label_agreement: float
 
@@ -113,9 +115,12 @@ def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) ->
         batch, order = order[:BATCH], order[BATCH:]
         texts = []
         for i in batch:
-            conclusion = FasClass.REAL if coin.random() < 0.5 else FasClass.SPOOF
-            answer = conclusion if coin.random() < AGREEMENT else conclusion.other
-            texts.append(completion(levels[i], conclusion, answer))
+            opinions = {
+                name: FasClass.REAL if coin.random() < 0.5 else FasClass.SPOOF for name in levels[i]
+            }
+            conclusion = _mostly(majority(opinions), CONCLUSION_AGREEMENT, coin)
+            answer = _mostly(conclusion, ANSWER_AGREEMENT, coin)
+            texts.append(completion(levels[i], opinions, conclusion, answer))
             shown[Label.parse(rows[i]["label"]).cls, answer] += 1
         inputs, labels = _batch(processor.tokenizer, template, texts)
         loss = model(
@@ -135,7 +140,7 @@ def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) ->
         images=len(rows) // 2,
         steps=steps,
         final_loss=float(np.mean(losses[-max(1, steps // 10) :])),
-        agreement=AGREEMENT,
+        answer_agreement=ANSWER_AGREEMENT,
         verdict_label_information_bits=mutual_information(shown),
         verdict_label_agreement=sum(n for (t, a), n in shown.items() if t is a) / shown.total(),
     )
@@ -144,6 +149,10 @@ def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) ->
     os.replace(partial, out)
     logger.info("warm-up: %s", summary)
     return summary
+
+
+def _mostly(cls: FasClass, probability: float, coin: np.random.Generator) -> FasClass:
+    return cls if coin.random() < probability else cls.other
 
 
 def mutual_information(joint: Counter[tuple[FasClass, FasClass]]) -> float:

@@ -88,7 +88,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         mask, face mask attack, 3d mask, silicone mask, latex mask, rubber mask, rigid mask, resin
         mask, plaster mask, paper mask, plastic mask, transparent mask, partial mask, half mask,
         mannequin, manikin, dummy, doll, wax figure, wax head, fake head, sculpture, bust, statue,
-        cutout, cut out, paper cut, cardboard face, poster, impersonation makeup, impersonation
+        cutout, cut out, paper cut, like paper, that of paper, cardboard face, poster, impersonation makeup, impersonation
         make up, obfuscation makeup, obfuscation make up, partial attack, deepfake, puppet,
         攻击, 攻擊, 呈现攻击, 假体, 假體, 假, 假的, 假脸, 假臉, 假人, 假活体, 伪造, 偽造, 欺骗, 欺騙, 伪装,
         冒充, 翻拍, 打印, 列印, 打印照片, 纸质照片, 打印件, 重放, 回放, 屏幕翻拍, 屏幕重放, 视频回放, 面具, 头模,
@@ -120,7 +120,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         shift, color shift, limited gamut, narrow gamut, pixelated, pixelation, glare, crease,
         creased, wrinkled paper, curled, warped, bent paper, straight border, rectangular border,
         rectangular edge, rectangular frame, rectangular outline, white border, cut edge, frozen,
-        motionless, rigid, print artefact, print artifact, display artefact, display artifact,
+        motionless, rigid, print artefact, print artifact, suspicious, display artefact, display artifact,
         compression grid, screen light,
         平面, 平坦, 扁平, 反光, 失真, 僵硬, 不自然, 色偏, 过于光滑""",
     ),
@@ -152,7 +152,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         missing, devoid of, free of, free from, nowhere, nonexistent, fail to, fails to, failed to,
         failing to, rule out, rules out, ruled out, ruling out, exclude, excludes, excluded, doubt,
         doubts, doubtful, unlikely, improbable, implausible, impossible, far from, anything but,
-        rather than, instead of, unlike, as opposed to, in contrast to, contrary to, could not be,
+        rather than, other than, instead of, unlike, as opposed to, in contrast to, contrary to, could not be,
         false, untrue, incorrect, wrong, inconsistent with, incompatible with, speaks against,
         speak against, argues against, argue against, evidence against, pretend to be, pretends to
         be, pretending to be, posing as, poses as, imitate, imitates, imitating, imitation of, mimic,
@@ -178,7 +178,8 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         that, sign of, signs of, hint of, hints at, proof of, proof that, hallmark of, telltale of,
         trace of, traces of, come from, comes from, coming from, belong to, belongs to, verdict,
         decision, classification, answer, capture of, holding, holds, wearing, wears,
-        using, uses, captured from, i would say, we would say, represent, represents, constitute, constitutes, amounts to,
+        using, uses, captured from, i would say, we would say, should be, lean towards,
+        leaning towards, lean to, decides, represent, represents, constitute, constitutes, amounts to,
         是, 看起来, 看上去, 看似, 似乎, 像是, 像, 显示, 顯示, 表明, 说明, 說明, 属于, 屬於, 应为, 应该是, 判断为, 判定为,
         认为, 符合, 证明, 為, 为, 答案, 呈现""",
     ),
@@ -219,7 +220,8 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         either way, either way, both are possible, both possible, equally likely, toss up, coin flip,
         coin toss, 50 50, not enough information, insufficient information, insufficient evidence,
         does not mean, does not prove, not conclusive, not necessarily, conflicting, does not matter,
-        cannot be determined, can not be determined, undeterminable, real and spoof, inclear,
+        cannot be determined, can not be determined, undeterminable, nothing can be said, cannot be
+        judged, cannot be assessed, cannot be told,
         无法判断, 无法确定, 不确定, 难以判断, 难以确定, 不清楚, 不知道, 说不准, 不好说, 不一定""",
     ),
     # --- how statements weigh on each other --------------------------------------------------

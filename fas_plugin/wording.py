@@ -109,6 +109,8 @@ def clauses(text: str, *, bare: bool = False) -> list[Clause]:
             clause.tokens.append(segment)
             clause.links.append(link)
             clause.roles |= roles
+            if len(segment) == 1 and segment[0].text == "no":  # "no, it is ..."
+                clause.roles.add(Role.TURN)
         segment, link = [], next_link
 
     def close_clause() -> None:

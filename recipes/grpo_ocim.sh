@@ -174,6 +174,12 @@ predict() {
 predict "$actor" before
 
 # --- 3. GRPO ------------------------------------------------------------------------------------------
+finish() {
+  [[ $(type -t ray_stop) != function ]] || ray_stop
+  [[ $(type -t reward_server_stop) != function ]] || reward_server_stop
+}
+trap finish EXIT
+
 if [[ ! -e $RUN/training_curves.json ]]; then
   if [[ -z $REWARD_URL ]]; then
     source recipes/reward_server.sh
@@ -185,8 +191,7 @@ if [[ ! -e $RUN/training_curves.json ]]; then
   "${train[@]}" --reward.remote_url "$REWARD_URL" 2>&1 | tee -a "$RUN/train.log" |
     python recipes/progress.py "$STEPS" || fail "training stopped; the end of $RUN/train.log says why. Run the same command to go on from the last checkpoint"
   fas-plugin run collect "$RUN" --base "$actor"
-  ray_stop
-  [[ $(type -t reward_server_stop) == function ]] && reward_server_stop
+  finish
 fi
 
 # --- 4. The policy after training, and the report -----------------------------------------------------

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fas_plugin.completion import parse_completion
-from fas_plugin.rewards.stance import stance
 from PIL import Image
 from tqdm import tqdm
 
+from fas_plugin.completion import parse_completion
 from fas_plugin.labels import FasClass
+from fas_plugin.rewards.stance import stance
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ MAX_REASONING = 20_000
 #: Weight of evidence that a concession grants and of evidence that a contrast stresses.
 _CONCEDED, _STRESSED = 0.25, 2.0
 #: Evidence alone decides from this weight on, and if it outweighs the other side so many times.
-_ENOUGH, _CLEAR = 0.75, 2.0
+_ENOUGH, _CLEAR = 0.75, 2.5
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ return the same keys with values of the same shape: here always lists of floats.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -17,9 +18,11 @@ from functools import cache
 from fas_plugin.labels import FasClass
 from fas_plugin.rewards.combine import Preset, RewardResult, load_preset, score_batch
 
+logger = logging.getLogger(__name__)
+
 #: What stands for an image in a prompt. Repeated once per patch in the query.
 _IMAGES = re.compile(
-    r"<\|(?:image|video)_pad\|>|<\|vision_(?:start|end)\|>|<\|image\|>|<\|image\|?>|<image\|>"
+    r"<\|(?:image|video)_pad\|>|<\|vision_(?:start|end)\|>|<\|image\|?>|<image\|>"
     r"|<(?:image|video|img|IMG_CONTEXT|image_soft_token|start_of_image|end_of_image)>|</img>"
     r"|\[IMG(?:_BREAK|_END)?\]|<\|placeholder\|>"
 )
@@ -60,7 +63,7 @@ def get_reward(
             f"{len(queries)} queries, {len(prompts)} prompts and {len(labels)} labels; "
             "expected as many of each"
         )
-    responses = [extract_response(q, p) for q, p in zip(queries, prompts, strict=True)]
+    responses = [_opened(p) + extract_response(q, p) for q, p in zip(queries, prompts, strict=True)]
     results = score_batch(responses, labels, preset)
     logs = [_logs(result) for result in results]
     return {
@@ -86,43 +89,48 @@ def extract_response(query: str, prompt: str) -> str:
     policy's and may hold the same words, chat headers included.
 
     Falls back, where the prompt cannot be found (a tokenizer that does not decode to what it read),
-    to the first assistant header as often as the prompt has one, and last to nothing: what may be
-    instructions is never read as the policy's words.
+    to what follows as many assistant headers as the prompt has, and last to the empty string: what
+    may be instructions is never read as the policy's words.
     """
-    if query.startswith(prompt):
-        return query[len(prompt) :]
-    images = list(_IMAGES.finditer(prompt))
-    if images:
-        # Text between images keeps its order; placeholders in a query only multiply.
-        position = _after_images(query, prompt, images)
-        if position is not None:
-            return query[position:]
-    for header in _ASSISTANT_HEADERS:
-        if turns := prompt.count(header):
-            parts = query.split(header, turns)
-            return parts[turns] if len(parts) > turns else ""
-    return ""
+    end = _end_of_prompt(query, prompt)
+    header = next((h for h in _ASSISTANT_HEADERS if h in prompt), None)
+    turns = prompt.count(header) if header else 0
+    # More headers than the prompt has: what was found is the policy's copy of the prompt.
+    if end is not None and (header is None or query.count(header, 0, end) == turns):
+        return query[end:]
+    if header is None:
+        _warn_once()
+        return ""
+    parts = query.split(header, turns)
+    return parts[turns] if len(parts) > turns else ""
 
 
-def _after_images(query: str, prompt: str, images: Sequence[re.Match[str]]) -> int | None:
-    """Where the prompt ends in ``query``, or None."""
-    position = 0
-    start = 0
-    for image in images:
-        text = prompt[start : image.start()]
-        if text:
-            found = query.find(text, position)
-            if found < 0:
-                return None
-            position = found + len(text)
-        run = _IMAGES.match(query, position)
-        while run:
+def _end_of_prompt(query: str, prompt: str) -> int | None:
+    """Where the prompt ends in ``query``: its pieces between images, found one after the other."""
+    position = start = 0
+    for image in _IMAGES.finditer(prompt):
+        found = query.find(prompt[start : image.start()], position)
+        if found < 0:
+            return None
+        position = found + image.start() - start
+        while run := _IMAGES.match(query, position):
             position = run.end()
-            run = _IMAGES.match(query, position)
         start = image.end()
-    tail = prompt[start:]
-    found = query.find(tail, position)
-    return None if found < 0 else found + len(tail)
+    found = query.find(prompt[start:], position)
+    return None if found < 0 else found + len(prompt) - start
+
+
+def _opened(prompt: str) -> str:
+    """The think tag, where the chat template has written it for the policy already."""
+    return "<think>" if prompt.rstrip().endswith("<think>") else ""
+
+
+@cache
+def _warn_once() -> None:
+    logger.warning(
+        "a query does not contain its prompt and the prompt has no known assistant header: such "
+        "responses are scored as empty; check that prompts come from the policy's chat template"
+    )
 
 
 _LOG_NAMES = (

@@ -1,7 +1,7 @@
-"""TRL: reward functions for ``GRPOTrainer``.
+"""TRL: reward functions for ``GRPOTrainer``::
 
->>> GRPOTrainer(..., reward_funcs=fas_reward)                      # the default preset's total
->>> GRPOTrainer(..., reward_funcs=total_reward("preset.json"))     # another preset's total
+    GRPOTrainer(..., reward_funcs=fas_reward)                    # the default preset's total
+    GRPOTrainer(..., reward_funcs=total_reward("preset.json"))   # another preset's total
 
 The dataset needs a ``label`` column of label strings.
 """

@@ -1,9 +1,12 @@
-"""Supervised warm-up of the tiny policy: language, format and eyes, but no classes.
+"""Warm-up of the tiny policy: eyes, language and format, but no classes.
 
-Each step shows face images with completions in the tiny language. The observations are measured
-from the pixels. What each is taken for is the toss of a fair coin, redrawn every time that an image
-comes up; the conclusion mostly follows the majority of these opinions, and the answer mostly the
-conclusion. So the policy learns to speak, to look and to draw conclusions, but from random premises.
+First the vision tower learns to see: from an image, and from its mirror images, it predicts the
+measurements of :mod:`.observe`. Then, with the eyes fixed, the language model learns to speak: each
+step shows face images with completions in the tiny language. The observations are measured from the
+pixels. What each is taken for is the toss of a fair coin, redrawn every time that an image comes up;
+the conclusion mostly follows the majority of these opinions, and the answer mostly the conclusion.
+So the policy learns to look, to speak and to draw conclusions, but from random premises.
+
 Labels are never read for training; they are read once, afterwards, to measure how much the verdicts
 that were shown happen to say about them.
 """
@@ -38,6 +41,7 @@ ANSWER_AGREEMENT = 0.75
 
 BATCH = 32
 LEARNING_RATE = 3e-3
+EYES_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ class WarmUpSummary:
 
     Attributes:
         images: distinct training images.
-        steps: optimiser steps of :data:`BATCH` images.
+        eyes_steps: optimiser steps of :data:`EYES_BATCH` images for the vision tower.
+        steps: optimiser steps of :data:`BATCH` images for the language model.
         final_loss: mean loss per completion token over the last tenth of the steps, in nats.
         answer_agreement: probability that a shown answer repeated the shown conclusion.
         verdict_label_information_bits: mutual information between the answers that were shown and
@@ -55,6 +60,7 @@ class WarmUpSummary:
     """
 
     images: int
+    eyes_steps: int
     steps: int
     final_loss: float
     answer_agreement: float
@@ -62,14 +68,16 @@ class WarmUpSummary:
     verdict_label_agreement: float
 
 
-def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) -> WarmUpSummary:
+def warm_up(
+    prompts: Path, out: Path, *, eyes_steps: int, steps: int, seed: int, threads: int
+) -> WarmUpSummary:
     """Build the tiny policy and teach it to speak about the images of a prompt dataset.
 
     Args:
         prompts: JSON Lines prompt dataset; its ``prompt``, ``images`` and ``label`` are read.
         out: folder of the checkpoint. Written under a temporary name and renamed, with the summary
             in ``warm_up.json``.
-        steps: optimiser steps.
+        eyes_steps, steps: optimiser steps of the two stages.
         seed: of the weights, the order of the images and the coins.
         threads: CPU threads.
     """
@@ -79,8 +87,6 @@ def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) ->
     torch.set_num_threads(threads)
     rows = _distinct_images(prompts)
     pictures = [np.asarray(Image.open(row["images"][0]).convert("RGB")) for row in rows]
-    pictures += [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
-    rows += rows  # each image and its mirror image
     measurements = [measure(picture) for picture in pictures]
     bounds = terciles(measurements)
     levels = [{name: level(m[name], bounds[name]) for name in m} for m in measurements]
@@ -96,12 +102,15 @@ def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) ->
         rows[0]["prompt"], tokenize=False, add_generation_prompt=True
     )
     template = processor(text=[prompt], images=[pictures[0]], return_tensors="pt")
-    pixels = torch.stack(
-        [processor.image_processor(p, return_tensors="pt")["pixel_values"] for p in pictures]
-    )
+    grid = template["image_grid_thw"]
+    pixels = _pixels(processor, pictures)
+    mirrored = [pixels, *(_pixels(processor, [flip(p) for p in pictures]) for flip in _FLIPS)]
+    _open_eyes(model.model.visual, grid, mirrored, measurements, steps=eyes_steps, seed=seed)
+    model.model.visual.requires_grad_(False)
 
     coin = np.random.default_rng(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
+    speaking = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(speaking, lr=LEARNING_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=LEARNING_RATE, total_steps=steps, pct_start=0.1
     )
@@ -109,7 +118,7 @@ def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) ->
     losses: list[float] = []
     order: list[int] = []
     model.train()
-    for _ in tqdm(range(steps), desc="warm-up", unit="step"):
+    for _ in tqdm(range(steps), desc="language", unit="step"):
         while len(order) < BATCH:
             order.extend(coin.permutation(len(rows)))
         batch, order = order[:BATCH], order[BATCH:]
@@ -126,18 +135,19 @@ def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) ->
         loss = model(
             **inputs,
             pixel_values=pixels[batch].flatten(0, 1),
-            image_grid_thw=template["image_grid_thw"].expand(len(batch), 3),
+            image_grid_thw=grid.expand(len(batch), 3),
             labels=labels,
         ).loss
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(speaking, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
         losses.append(float(loss.detach()))
 
     summary = WarmUpSummary(
-        images=len(rows) // 2,
+        images=len(rows),
+        eyes_steps=eyes_steps,
         steps=steps,
         final_loss=float(np.mean(losses[-max(1, steps // 10) :])),
         answer_agreement=ANSWER_AGREEMENT,
@@ -149,6 +159,49 @@ def warm_up(prompts: Path, out: Path, *, steps: int, seed: int, threads: int) ->
     os.replace(partial, out)
     logger.info("warm-up: %s", summary)
     return summary
+
+
+_FLIPS = (
+    lambda picture: picture[:, ::-1],
+    lambda picture: picture[::-1],
+    lambda picture: picture[::-1, ::-1],
+)
+
+
+def _open_eyes(visual, grid, pixels, measurements, *, steps: int, seed: int) -> None:
+    """Regress the standardised measurements from the mean image token."""
+    import torch
+
+    values = torch.tensor([list(m.values()) for m in measurements], dtype=torch.float32)
+    values = (values - values.mean(0)) / (values.std(0) + 1e-6)
+    head = torch.nn.Linear(visual.config.out_hidden_size, values.shape[1])
+    parameters = [*visual.parameters(), *head.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=LEARNING_RATE, total_steps=steps, pct_start=0.1
+    )
+    random = np.random.default_rng(seed)
+    for _ in tqdm(range(steps), desc="eyes", unit="step"):
+        batch = random.integers(len(values), size=EYES_BATCH)
+        view = pixels[random.integers(len(pixels))][batch]
+        tokens = visual(view.flatten(0, 1), grid_thw=grid.expand(EYES_BATCH, 3)).pooler_output
+        seen = torch.cat(tuple(tokens)) if isinstance(tokens, tuple | list) else tokens
+        predicted = head(seen.view(EYES_BATCH, -1, seen.shape[-1]).mean(1))
+        loss = torch.nn.functional.mse_loss(predicted, values[batch])
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        schedule.step()
+
+
+def _pixels(processor, pictures: Sequence[np.ndarray]):
+    """(images, patches, values) as the vision tower takes them."""
+    import torch
+
+    pictures = [np.ascontiguousarray(picture) for picture in pictures]
+    return torch.stack(
+        [processor.image_processor(p, return_tensors="pt")["pixel_values"] for p in pictures]
+    )
 
 
 def _mostly(cls: FasClass, probability: float, coin: np.random.Generator) -> FasClass:

@@ -33,34 +33,40 @@ if ((GPUS)); then default_model=Qwen/Qwen2.5-VL-3B-Instruct; else default_model=
 MODEL=${MODEL:-$default_model}   # hub name, folder, or "tiny": made here, about 1.2 million weights
 RUN=${RUN:-runs/ocim-$TARGET-$(basename "$MODEL")-seed$SEED}
 DATA=${DATA:-data}           # synthetic videos, face crops, prompt datasets
+SYNTHETIC_SIZE=${SYNTHETIC_SIZE:-small}  # of the synthetic OCIM: small or tiny
 WORKERS=${WORKERS:-$(nproc)} # processes that read videos
 
 # --- Hyper-parameters -----------------------------------------------------------------------------
 if [[ $MODEL == tiny ]]; then
   IMAGE_SIZE=${IMAGE_SIZE:-112}        # pixels; 16 image tokens
   PROMPT=${PROMPT:-brief}
-  WARM_UP_STEPS=${WARM_UP_STEPS:-250}
+  EYES_STEPS=${EYES_STEPS:-200}        # warm-up of the vision tower on image measurements
+  WARM_UP_STEPS=${WARM_UP_STEPS:-200}  # warm-up of the language model on coin-toss verdicts
   GROUP_SIZE=${GROUP_SIZE:-8}          # completions per prompt (GRPO's G)
   ROLLOUT_PROMPTS=${ROLLOUT_PROMPTS:-16}
-  MICRO_BATCH=${MICRO_BATCH:-64}
-  STEPS=${STEPS:-60}
-  LEARNING_RATE=${LEARNING_RATE:-1e-3} # a million fresh weights bear, and need, far more than billions
-  KL_COEF=${KL_COEF:-0.01}
+  TRAIN_BATCH=${TRAIN_BATCH:-64}       # completions per optimiser step: two a rollout
+  MICRO_BATCH=${MICRO_BATCH:-32}
+  STEPS=${STEPS:-36}
+  LEARNING_RATE=${LEARNING_RATE:-2e-3} # a million fresh weights bear, and need, far more than billions
+  ADAM_EPS=${ADAM_EPS:-1e-3}           # above most gradients: noise in idle weights is not blown up
+  KL_COEF=${KL_COEF:-0.02}
   TOP_P=${TOP_P:-0.99}                 # keeps image placeholder tokens out of completions
   MAX_NEW_TOKENS=${MAX_NEW_TOKENS:-48}
   MAX_LEN=${MAX_LEN:-128}
-  SAVE_STEPS=${SAVE_STEPS:-20}
+  SAVE_STEPS=${SAVE_STEPS:-10}
   EVAL_SAMPLES=${EVAL_SAMPLES:-4}
   EVAL_TEMPERATURE=${EVAL_TEMPERATURE:-1.0}
 else
   IMAGE_SIZE=${IMAGE_SIZE:-448}        # FaceCoT and others; 256 image tokens of Qwen2.5-VL
   PROMPT=${PROMPT:-task_solving}       # the paper's paradigm, our wording
-  WARM_UP_STEPS=0                      # pre-trained models need none
+  EYES_STEPS=0 WARM_UP_STEPS=0         # pre-trained models need none
   GROUP_SIZE=${GROUP_SIZE:-8}          # ours; 8 is common for VLM GRPO, DeepSeekMath uses 64
   ROLLOUT_PROMPTS=${ROLLOUT_PROMPTS:-64}
+  TRAIN_BATCH=${TRAIN_BATCH:-512}      # one optimiser step a rollout: on-policy
   MICRO_BATCH=${MICRO_BATCH:-4}
   STEPS=${STEPS:-400}
   LEARNING_RATE=${LEARNING_RATE:-1e-6} # OpenRLHF's default for actors
+  ADAM_EPS=${ADAM_EPS:-1e-8}           # OpenRLHF's default
   KL_COEF=${KL_COEF:-0.001}            # ours; DeepSeekMath has 0.04, later work goes lower
   TOP_P=${TOP_P:-1.0}
   MAX_NEW_TOKENS=${MAX_NEW_TOKENS:-512}
@@ -86,7 +92,7 @@ source recipes/environment.sh
 if [[ -n $OCIM_ROOT ]]; then
   source_name=$(basename "$OCIM_ROOT") synthetic=
 else
-  OCIM_ROOT=$DATA/ocim-synthetic source_name=ocim-synthetic synthetic=1
+  OCIM_ROOT=$DATA/ocim-synthetic-$SYNTHETIC_SIZE source_name=ocim-synthetic-$SYNTHETIC_SIZE synthetic=1
 fi
 faces=$DATA/faces-$source_name-${IMAGE_SIZE}px-${FRAMES_PER_VIDEO}f
 prompts=$DATA/prompts-$source_name-${IMAGE_SIZE}px-${FRAMES_PER_VIDEO}f-$TARGET-$PROMPT
@@ -103,12 +109,12 @@ train=(
   --rollout.max_new_tokens "$MAX_NEW_TOKENS" --rollout.temperature "$TEMPERATURE" --rollout.top_p "$TOP_P"
   # GRPO: a group per prompt, advantages normalised within it, KL to the start as a loss (k3)
   --algo.advantage.estimator group_norm --rollout.n_samples_per_prompt "$GROUP_SIZE"
-  --rollout.batch_size "$ROLLOUT_PROMPTS" --train.batch_size $((ROLLOUT_PROMPTS * GROUP_SIZE))
+  --rollout.batch_size "$ROLLOUT_PROMPTS" --train.batch_size "$TRAIN_BATCH"
   --rollout.micro_batch_size "$MICRO_BATCH" --train.micro_batch_size "$MICRO_BATCH"
   --algo.kl.use_loss --algo.kl.estimator k3 --algo.kl.init_coef "$KL_COEF"
   # groups whose answers are all right or all wrong carry no signal
   --algo.dynamic_filtering_enable --algo.dynamic_filtering_range 0.0 1.0
-  --actor.adam.lr "$LEARNING_RATE" --actor.lr_warmup_ratio 0.1 --actor.freeze_visual_encoder
+  --actor.adam.lr "$LEARNING_RATE" --actor.adam.eps "$ADAM_EPS" --actor.lr_warmup_ratio 0.1 --actor.freeze_visual_encoder
   --train.num_episodes 1 --train.max_epochs 1 --train.seed "$SEED"
   --train.colocate_all --vllm.enforce_eager --vllm.tensor_parallel_size 1
   --ds.zero_stage 2 --ds.param_dtype bf16
@@ -139,7 +145,7 @@ fi
 # --- 1. Videos to prompts -------------------------------------------------------------------------
 if [[ -n $synthetic ]]; then
   say "Synthetic OCIM in $OCIM_ROOT (no OCIM_ROOT given): four datasets in the original layouts"
-  fas-plugin data synthesize "$OCIM_ROOT" --workers "$WORKERS"
+  fas-plugin data synthesize "$OCIM_ROOT" --size "$SYNTHETIC_SIZE" --workers "$WORKERS"
 fi
 say "Face crops in $faces"
 fas-plugin data prepare "$OCIM_ROOT" "$faces" --image-size "$IMAGE_SIZE" \
@@ -150,7 +156,7 @@ fas-plugin data export "$faces" "$prompts" --protocol "ocim_loo_$TARGET" --promp
 fas-plugin run start "$RUN" name="$(basename "$RUN")" protocol="ocim_loo_$TARGET" target="$TARGET" \
   model="$MODEL" seed="$SEED" data="$source_name" synthetic="${synthetic:-0}" prompt="$PROMPT" \
   image_size="$IMAGE_SIZE" frames_per_video="$FRAMES_PER_VIDEO" reward_preset="$REWARD_PRESET" \
-  warm_up_steps="$WARM_UP_STEPS" steps="$STEPS" group_size="$GROUP_SIZE" \
+  eyes_steps="$EYES_STEPS" warm_up_steps="$WARM_UP_STEPS" steps="$STEPS" group_size="$GROUP_SIZE" \
   rollout_prompts="$ROLLOUT_PROMPTS" learning_rate="$LEARNING_RATE" kl_coef="$KL_COEF" \
   temperature="$TEMPERATURE" top_p="$TOP_P" max_new_tokens="$MAX_NEW_TOKENS" \
   eval_samples="$EVAL_SAMPLES" eval_temperature="$EVAL_TEMPERATURE"
@@ -158,7 +164,8 @@ fas-plugin run start "$RUN" name="$(basename "$RUN")" protocol="ocim_loo_$TARGET
 # --- 2. The policy before training ------------------------------------------------------------------
 if [[ $MODEL == tiny && ! -d $RUN/policy ]]; then
   say "Tiny policy: warm-up in language and format, without classes"
-  fas-plugin warm-up "$prompts/train.jsonl" "$RUN/policy" --steps "$WARM_UP_STEPS" --seed "$SEED"
+  fas-plugin warm-up "$prompts/train.jsonl" "$RUN/policy" \
+    --eyes-steps "$EYES_STEPS" --steps "$WARM_UP_STEPS" --seed "$SEED"
 fi
 
 # predict MODEL NAME: scores the validation and test frames once.

@@ -121,8 +121,10 @@ def test_a_body_beyond_the_limit_is_refused(server):
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["query", "prompts", "labels", "x"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["query", "prompts", "labels", "x"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -167,7 +169,9 @@ def test_openrlhf_executor_gets_its_reward_from_the_server(server):
     sampling = SimpleNamespace(max_tokens=200, logprobs=None)
     for label, reward in (("real", 1.0), ("spoof:print.flat", 0.1)):
         answer = asyncio.run(
-            executor.execute("user: real?\nassistant: ", label, sampling, 1000, Tokenizer(), Engine())
+            executor.execute(
+                "user: real?\nassistant: ", label, sampling, 1000, Tokenizer(), Engine()
+            )
         )
         assert answer["reward"] == [pytest.approx(reward)]
         assert answer["scores"] == [float(label == "real")]

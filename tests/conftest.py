@@ -1,0 +1,22 @@
+"""What several test folders share: one tiny synthetic OCIM, made once."""
+
+import pytest
+
+from fas_plugin.datasets.prepare import prepare
+from fas_plugin.datasets.synthetic import make_ocim
+
+
+@pytest.fixture(scope="session")
+def ocim(tmp_path_factory):
+    """A tiny synthetic OCIM. Copy it before changing it."""
+    root = tmp_path_factory.mktemp("ocim") / "root"
+    make_ocim(root, size="tiny")
+    return root
+
+
+@pytest.fixture(scope="session")
+def faces(ocim, tmp_path_factory):
+    """Its face crops and manifest."""
+    out = tmp_path_factory.mktemp("faces") / "out"
+    prepare(ocim, out, image_size=112)
+    return out

@@ -1,0 +1,110 @@
+"""The main job end to end: real Ray, vLLM, DeepSpeed and OpenRLHF, on a tiny synthetic OCIM."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {
+    "TARGET": "C",
+    "MODEL": "tiny",
+    "SYNTHETIC_SIZE": "tiny",
+    "EYES_STEPS": "3",
+    "WARM_UP_STEPS": "120",
+    "STEPS": "2",
+    "SAVE_STEPS": "1",
+    "GROUP_SIZE": "4",
+    "ROLLOUT_PROMPTS": "4",
+    "TRAIN_BATCH": "16",
+    "MICRO_BATCH": "16",
+    "EVAL_SAMPLES": "1",
+}
+
+
+def start(tmp_path, **settings):
+    environment = {
+        **os.environ,
+        **SETTINGS,
+        "RUN": str(tmp_path / "run"),
+        "DATA": str(tmp_path / "data"),
+        **settings,
+    }
+    return subprocess.Popen(
+        ["bash", ROOT / "recipes/grpo_ocim.sh"],
+        cwd=tmp_path,  # works from any folder
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_recipe_trains_survives_a_kill_and_reports(tmp_path):
+    run = tmp_path / "run"
+    job = start(tmp_path)
+    # Killed outright in the middle of training, once a checkpoint has been written.
+    deadline = time.monotonic() + 400
+    while not list(run.glob("states/_actor/latest")):
+        assert job.poll() is None, job.communicate()[0][-4000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    os.killpg(job.pid, signal.SIGKILL)
+    job.wait()
+    before = (run / "predictions_before.jsonl").stat().st_mtime
+    policy = (run / "policy" / "model.safetensors").stat().st_mtime
+
+    output, _ = start(tmp_path).communicate(timeout=500)
+    assert "report:" in output.splitlines()[-1], output[-4000:]
+    assert (run / "predictions_before.jsonl").stat().st_mtime == before  # work done was kept
+    assert (run / "policy" / "model.safetensors").stat().st_mtime == policy
+
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["synthetic"] and metrics["protocol"]["title"] == "O&M&I→C"
+    for stage in ("before", "after"):
+        assert 0 <= metrics[stage]["hter"] <= 1
+    curves = json.loads((run / "training_curves.json").read_text())
+    assert [step for step, _ in curves["train/fas_class_consistency"]] == [1, 2]
+    assert (run / "checkpoint" / "preprocessor_config.json").exists() or (
+        run / "checkpoint" / "processor_config.json"
+    ).exists()
+    started = (run / "policy" / "model.safetensors").read_bytes()
+    assert (run / "checkpoint" / "model.safetensors").read_bytes() != started
+    left = subprocess.run(["pgrep", "-f", f"--ckpt.path {run}"], capture_output=True, text=True)
+    assert not left.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"TARGET": "X"}, "TARGET=X: expected O (OULU-NPU)"),
+        ({"OCIM_ROOT": "/nowhere"}, "OCIM_ROOT=/nowhere: no such folder"),
+        ({"OCIM_ROOT": "."}, "no folder for oulu_npu"),
+    ],
+)
+def test_bad_settings_end_early_with_one_message(tmp_path, settings, message):
+    job = start(tmp_path, **settings)
+    output, _ = job.communicate(timeout=60)
+    assert job.returncode != 0
+    assert message in output and "Traceback" not in output
+
+
+def test_dry_run_prints_the_command_and_does_nothing(tmp_path):
+    environment = {**os.environ, "GPUS": "8", "MODEL": "Qwen/Qwen2.5-VL-3B-Instruct", "TARGET": "O"}
+    answer = subprocess.run(
+        ["bash", ROOT / "recipes/grpo_ocim.sh", "--dry-run"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    command = answer.stdout
+    assert "--algo.advantage.estimator group_norm" in command and "k3" in command
+    assert "--actor.num_gpus_per_node 8" in command and "flash_attention_2" in command
+    assert not list(tmp_path.iterdir())

@@ -81,7 +81,6 @@ def predict(
             max_tokens=max_new_tokens,
             logprobs=TOP_LOGPROBS,
             skip_special_tokens=False,
-            seed=seed,
         )
         with (
             partial.open("a", encoding="utf-8") as file,

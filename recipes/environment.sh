@@ -2,6 +2,7 @@
 # Needs $root (the repository). Without a GPU it switches CPU mode on (fas_plugin/training/cpu_mode.py).
 
 export TOKENIZERS_PARALLELISM=false   # OpenRLHF forks after tokenising
+export VLLM_LOGGING_LEVEL=${VLLM_LOGGING_LEVEL:-ERROR}   # its warnings about CPUs fill pages
 export RAY_USAGE_STATS_ENABLED=0 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
 
 if ((${GPUS:-0} == 0)); then
@@ -10,6 +11,6 @@ if ((${GPUS:-0} == 0)); then
   export VLLM_CPU_KVCACHE_SPACE=${VLLM_CPU_KVCACHE_SPACE:-1}   # GiB
   export VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_CPU_CI_ENV=1    # share the cores with training
   export VLLM_ENABLE_V1_MULTIPROCESSING=0                      # one process less
-  export TORCH_EXTENSIONS_DIR=${TORCH_EXTENSIONS_DIR:-$root/.venv/torch_extensions} MAX_JOBS=${MAX_JOBS:-2}
+  export TORCH_EXTENSIONS_DIR=$root/.venv/torch_extensions MAX_JOBS=${MAX_JOBS:-2}
   unset CUDA_VISIBLE_DEVICES                                   # an empty value hides Ray's stand-in GPU
 fi

@@ -63,11 +63,23 @@ install_deepspeed() {
   rm -rf "$wheels"
 }
 
+compile_kernels() {
+  # DeepSpeed would do this when the first training starts; here it can fail with a remedy.
+  PATH=$venv/bin:$PATH DS_ACCELERATOR=cpu TORCH_EXTENSIONS_DIR=$venv/torch_extensions MAX_JOBS=2 \
+    "$venv/bin/python" - > "$venv/compile.log" 2>&1 <<'PYTHON' || { tail -n 20 "$venv/compile.log" >&2; return 1; }
+from deepspeed.ops.op_builder.cpu import FusedAdamBuilder, ShareMemCommBuilder
+
+FusedAdamBuilder().load()
+ShareMemCommBuilder().load()
+PYTHON
+}
+
 install_cpu() {
-  command -v g++ >/dev/null || fail "no g++: DeepSpeed compiles two small CPU kernels when training starts. Install a compiler (Debian: apt-get install g++)"
+  command -v g++ >/dev/null || fail "no g++: DeepSpeed compiles two small CPU kernels. Install a compiler (Debian: apt-get install g++)"
   run_step "torch, CPU build (about 200 MB)" install_torch_cpu
   run_step "OpenRLHF, vLLM, Ray and the rest, pinned (about 600 MB)" pip install --no-deps --requirement "$constraints/cpu.txt"
   run_step "DeepSpeed, built without kernels" install_deepspeed cpu
+  run_step "DeepSpeed's two CPU kernels (about a minute)" compile_kernels
 }
 
 install_cuda() {

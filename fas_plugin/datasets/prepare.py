@@ -41,6 +41,8 @@ class PrepareSummary:
         face_sources: images by ``domain/class/source`` of the face box.
         broken: clips that could not be decoded.
         broken_clips: what was wrong with each, at most 100.
+        unused: files that are no clips of the release, by domain.
+        unused_files: why each was not used, at most 100.
         synthetic: the datasets are synthetic.
     """
 
@@ -49,6 +51,8 @@ class PrepareSummary:
     face_sources: dict[str, int]
     broken: dict[str, int]
     broken_clips: tuple[str, ...]
+    unused: dict[str, int]
+    unused_files: tuple[str, ...]
     synthetic: bool
 
     def __str__(self) -> str:
@@ -63,7 +67,9 @@ class PrepareSummary:
         for name, count in self.face_sources.items():
             sources[name.rpartition("/")[2]] += count
         lines.append("  face boxes: " + ", ".join(f"{n} by {s}" for s, n in sources.most_common()))
-        return "\n".join([*lines, *(f"  broken: {text}" for text in self.broken_clips[:5])])
+        lines += [f"  broken: {text}" for text in self.broken_clips[:5]]
+        lines += [f"  not used: {text}" for text in self.unused_files[:5]]
+        return "\n".join(lines)
 
 
 def prepare(
@@ -103,7 +109,9 @@ def prepare(
     }
     _check_settings(out, settings)
     synthetic = (root / MARKER).exists()
-    clips = {domain: list_clips(root, ADAPTERS[domain]) for domain in domains}
+    listed = {domain: list_clips(root, ADAPTERS[domain]) for domain in domains}
+    clips = {domain: found for domain, (found, _) in listed.items()}
+    unused = {domain: skipped for domain, (_, skipped) in listed.items() if skipped}
     write_file(out / "settings.json", (json.dumps(settings, indent=2) + "\n").encode())
 
     todo = [
@@ -125,7 +133,7 @@ def prepare(
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-    return _finish(out, clips, synthetic)
+    return _finish(out, clips, unused, synthetic)
 
 
 def _check_settings(out: Path, settings: dict[str, Any]) -> None:
@@ -198,7 +206,9 @@ def _records(
         )
 
 
-def _finish(out: Path, clips: dict[str, list[Clip]], synthetic: bool) -> PrepareSummary:
+def _finish(
+    out: Path, clips: dict[str, list[Clip]], unused: dict[str, list[str]], synthetic: bool
+) -> PrepareSummary:
     counts: dict[str, Counter[str]] = {
         name: Counter() for name in ("clips", "images", "face_sources", "broken")
     }
@@ -231,6 +241,8 @@ def _finish(out: Path, clips: dict[str, list[Clip]], synthetic: bool) -> Prepare
     summary = PrepareSummary(
         **{name: dict(sorted(counter.items())) for name, counter in counts.items()},
         broken_clips=tuple(reasons[:100]),
+        unused={domain: len(skipped) for domain, skipped in unused.items()},
+        unused_files=tuple(text for skipped in unused.values() for text in skipped)[:100],
         synthetic=synthetic,
     )
     write_file(out / "summary.json", (json.dumps(asdict(summary), indent=2) + "\n").encode())

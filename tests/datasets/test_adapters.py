@@ -78,7 +78,7 @@ def test_released_names_are_read_as_documented(tmp_path, domain):
     if domain == "M":
         (tmp_path / "MSU-MFSD/train_sub_list.txt").write_text("02\n")
         (tmp_path / "MSU-MFSD/test_sub_list.txt").write_text("01\n")
-    clips = list_clips(tmp_path, ADAPTERS[domain])
+    clips, _ = list_clips(tmp_path, ADAPTERS[domain])
     found = {
         f"{clip.path.relative_to(tmp_path).as_posix()}": (str(clip.label), clip.subject, clip.split)
         for clip in clips
@@ -95,12 +95,14 @@ def test_enrolment_clips_and_unknown_names_are_left_out(tmp_path, caplog):
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
-    assert len(list_clips(tmp_path, ADAPTERS["I"])) == 1
-    assert "holiday.mov" in caplog.text and "enroll" not in caplog.text
+    clips, skipped = list_clips(tmp_path, ADAPTERS["I"])
+    assert len(clips) == 1
+    assert [text.split(":")[0] for text in skipped] == ["replayattack/train/real/holiday.mov"]
+    assert "holiday.mov" in caplog.text
 
 
 def test_only_the_six_rotated_msu_clips_are_turned(ocim):
-    turned = [clip for clip in list_clips(ocim, ADAPTERS["M"]) if clip.upside_down]
+    turned = [clip for clip in list_clips(ocim, ADAPTERS["M"])[0] if clip.upside_down]
     assert [Path(clip.media).name for clip in turned] == ["real_client003_android_SD_scene01.mp4"]
     assert turned[0].annotation is None  # its shipped boxes are unreliable
 
@@ -118,4 +120,83 @@ def test_an_empty_dataset_is_told_with_what_was_expected(ocim, tmp_path):
     with pytest.raises(DatasetError, match=r"train_release/1/1\.avi"):
         list_clips(tmp_path, ADAPTERS["C"])
     shutil.copytree(ocim / "CASIA-FASD" / "test_release", tmp_path / "CASIA-FASD" / "test_release")
-    assert len(list_clips(tmp_path, ADAPTERS["C"])) == 24
+    assert len(list_clips(tmp_path, ADAPTERS["C"])[0]) == 24
+
+
+@pytest.mark.parametrize(
+    ("domain", "name", "reason"),
+    [
+        ("O", "OULU-NPU/Train_files/1_1_36_1.avi", "subjects 1 to 20"),  # a test subject
+        ("O", "OULU-NPU/Videos/1_1_01_1.avi", "not in Train_files"),
+        ("C", "CASIA-FASD/train_release/21/1.avi", "subjects 1 to 20"),
+        ("C", "CASIA-FASD/train_release/1/9.avi", "not a clip name"),
+        ("I", "Replay-Attack/attack_print_client009_session01_highdef_photo_adverse.mov", "below"),
+        ("M", "MSU-MFSD/scene01/real/real_client050_laptop_SD_scene01.mov", "neither"),
+    ],
+)
+def test_clips_that_contradict_the_release_are_skipped_with_the_reason(
+    ocim, tmp_path, domain, name, reason
+):
+    root = tmp_path / "root"
+    shutil.copytree(ocim, root)
+    before, _ = list_clips(root, ADAPTERS[domain])
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).touch()
+    clips, [skipped] = list_clips(root, ADAPTERS[domain])
+    assert clips == before
+    assert skipped.startswith(name) and reason in skipped
+
+
+def test_a_clip_that_was_unpacked_twice_counts_once(ocim, tmp_path):
+    shutil.copytree(ocim / "Replay-Attack", tmp_path / "Replay-Attack")
+    before, _ = list_clips(tmp_path, ADAPTERS["I"])
+    shutil.copytree(
+        tmp_path / "Replay-Attack/train", tmp_path / "Replay-Attack/replayattack-train/train"
+    )
+    after, skipped = list_clips(tmp_path, ADAPTERS["I"])
+    assert len(after) == len(before)
+    assert len(skipped) == sum(clip.split == "train" for clip in before)
+    assert all("a second copy" in text for text in skipped)
+
+
+@pytest.mark.parametrize(
+    ("domain", "old", "new"),
+    [
+        ("C", "CASIA-FASD/train_release", "CASIA-FASD/train"),
+        ("C", "CASIA-FASD/train_release", "CASIA-FASD/Train_Release"),
+        ("I", "Replay-Attack/train", "Replay-Attack/Train"),
+        ("I", "Replay-Attack/train", "Replay-Attack/archives/replayattack-train/train"),
+        ("O", "OULU-NPU/Train_files", "OULU-NPU/train_files"),
+    ],
+)
+def test_common_variants_of_the_folders_are_accepted(ocim, tmp_path, domain, old, new):
+    root = tmp_path / "root"
+    shutil.copytree(ocim, root)
+    before, _ = list_clips(root, ADAPTERS[domain])
+    (root / new).parent.mkdir(parents=True, exist_ok=True)
+    (root / old).rename(root / new)
+    after, skipped = list_clips(root, ADAPTERS[domain])
+    assert not skipped
+
+    def facts(clips):
+        return sorted((c.subject, c.path.stem, c.split, c.annotation is None) for c in clips)
+
+    assert facts(after) == facts(before)
+
+
+def test_suffixes_in_capitals_are_read_and_what_a_mac_leaves_is_not(ocim, tmp_path):
+    shutil.copytree(ocim / "CASIA-FASD", tmp_path / "CASIA-FASD")
+    before, _ = list_clips(tmp_path, ADAPTERS["C"])
+    first = before[0].path
+    first.rename(first.with_suffix(".AVI"))
+    first.with_name("._1.avi").touch()
+    after, skipped = list_clips(tmp_path, ADAPTERS["C"])
+    assert len(after) == len(before) and not skipped
+
+
+def test_a_subject_in_both_lists_is_refused(ocim, tmp_path):
+    shutil.copytree(ocim / "MSU-MFSD", tmp_path / "MSU-MFSD")
+    lists = [next(tmp_path.rglob(f"{split}_sub_list.txt")) for split in ("train", "test")]
+    lists[0].write_text(lists[0].read_text() + lists[1].read_text())
+    with pytest.raises(DatasetError, match=r"client \d+ is in both train_sub_list.txt and"):
+        list_clips(tmp_path, ADAPTERS["M"])

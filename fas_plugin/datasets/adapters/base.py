@@ -16,6 +16,10 @@ logger = logging.getLogger(__name__)
 MAX_ANNOTATION_BYTES = 20_000_000
 
 
+#: Takes a file that is not used, and why.
+Skip = Callable[[Path, str], None]
+
+
 class DatasetError(ValueError):
     """A dataset folder that is missing, empty or not in a known layout."""
 
@@ -57,7 +61,8 @@ class Adapter:
         domain: its letter in the field's protocols.
         folders: accepted names of its folder, lower case, without ``-``, ``_`` and spaces.
         expected: what the folder should hold, for error messages.
-        clips: yields every clip below the dataset's folder; unparseable names go to the callback.
+        clips: yields every clip below the dataset's folder; what is none goes to the callback,
+            with the reason.
         boxes: reads an annotation file: frame index -> face box in the stored frame.
     """
 
@@ -65,7 +70,7 @@ class Adapter:
     domain: str
     folders: tuple[str, ...]
     expected: str
-    clips: Callable[[Path, Callable[[Path], None]], Iterable[Clip]]
+    clips: Callable[[Path, Skip], Iterable[Clip]]
     boxes: Callable[[Path], Mapping[int, Box]] | None
 
 
@@ -91,21 +96,42 @@ def find_folder(root: Path, adapter: Adapter) -> Path:
 _NO_SEPARATORS = str.maketrans("", "", "-_ .")
 
 
-def list_clips(root: Path, adapter: Adapter) -> list[Clip]:
-    """Every clip of a dataset, sorted by path.
+def list_clips(root: Path, adapter: Adapter) -> tuple[list[Clip], list[str]]:
+    """Every clip of a dataset, sorted by path, and the files that are none, each with the reason.
+
+    A clip that is there twice, as when two archives were unpacked side by side, counts once.
 
     Raises:
         DatasetError: no folder, or no clip in it.
     """
     folder = find_folder(root, adapter)
-    unknown: list[Path] = []
-    clips = sorted(adapter.clips(folder, unknown.append), key=lambda clip: clip.media)
-    if unknown:
-        names = ", ".join(str(path.relative_to(folder)) for path in unknown[:5])
-        logger.warning("%s: %d files with unknown names: %s", folder, len(unknown), names)
+    skipped: list[str] = []
+
+    def skip(path: Path, reason: str) -> None:
+        skipped.append(f"{path.relative_to(root)}: {reason}")
+
+    clips: dict[tuple[str, str, str, str], Clip] = {}
+    for clip in sorted(adapter.clips(folder, skip), key=lambda clip: clip.media):
+        key = (clip.split, clip.subject, clip.path.parent.name.lower(), clip.path.stem)
+        first = clips.setdefault(key, clip)
+        if first is not clip:
+            skip(clip.path, f"a second copy of {first.media}")
     if not clips:
-        raise DatasetError(f"{folder}: no clips of {adapter.name}; expected {adapter.expected}")
-    return clips
+        found = f"; skipped {skipped[0]}" if skipped else ""
+        raise DatasetError(
+            f"{folder}: no clips of {adapter.name}; expected {adapter.expected}{found}"
+        )
+    if skipped:
+        logger.warning("%s: %d files not used: %s", folder, len(skipped), "; ".join(skipped[:5]))
+    return list(clips.values()), skipped
+
+
+def media_files(folder: Path, *suffixes: str) -> Iterable[Path]:
+    """Files below ``folder`` with one of the suffixes, in any case; not the hidden ones (a Mac
+    leaves a ``._name`` beside every file that it copies)."""
+    for path in folder.rglob("*"):
+        if path.suffix.lower() in suffixes and not path.name.startswith("."):
+            yield path
 
 
 def read_rows(path: Path, separator: str | None, columns: int) -> Iterable[list[int]]:

@@ -6,10 +6,11 @@ The stem says the class: 1, 2, HR_1 bona fide; 3, 4, HR_2 warped print; 5, 6, HR
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from fas_plugin.datasets.adapters.base import Adapter, Clip
+from fas_plugin.datasets.adapters.base import Adapter, Clip, Skip, media_files
 from fas_plugin.labels import FasClass, Label
 
 _KINDS = (
@@ -28,20 +29,25 @@ _STEMS = {
         (f"HR_{position + 1}", "HR"),
     )
 }
-_TRAIN_SUBJECTS = 20
+#: Part -> subjects that it has.
+_SUBJECTS = {"train": 20, "test": 30}
 
 
-def _clips(folder: Path, unknown: Callable[[Path], None]) -> Iterator[Clip]:
-    for path in folder.rglob("*.avi"):
-        split = {"train_release": "train", "test_release": "test"}.get(
-            path.parent.parent.name.lower()
-        )
+def _clips(folder: Path, skip: Skip) -> Iterator[Clip]:
+    for path in media_files(folder, ".avi"):
+        split = path.parent.parent.name.lower().removesuffix("_release")
         number = path.parent.name
-        if path.stem not in _STEMS or split is None or not number.isdecimal():
-            unknown(path)
+        if path.stem not in _STEMS:
+            skip(path, "not a clip name of the release (1 to 8, HR_1 to HR_4)")
+            continue
+        if split not in _SUBJECTS or not re.fullmatch(r"[1-9]\d?", number):
+            skip(path, "not in train_release/<subject> or test_release/<subject>")
+            continue
+        if int(number) > _SUBJECTS[split]:
+            skip(path, f"the {split} part has subjects 1 to {_SUBJECTS[split]}")
             continue
         label, camera = _STEMS[path.stem]
-        subject = int(number) + (_TRAIN_SUBJECTS if split == "test" else 0)
+        subject = int(number) + (_SUBJECTS["train"] if split == "test" else 0)
         yield Clip(
             path=path,
             media=path.relative_to(folder).as_posix(),

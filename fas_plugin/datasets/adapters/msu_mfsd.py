@@ -7,10 +7,17 @@ Six bona fide android clips are stored upside down, and the boxes shipped with t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fas_plugin.datasets.adapters.base import Adapter, Clip, DatasetError, read_rows
+from fas_plugin.datasets.adapters.base import (
+    Adapter,
+    Clip,
+    DatasetError,
+    Skip,
+    media_files,
+    read_rows,
+)
 from fas_plugin.datasets.faces import Box
 from fas_plugin.labels import FasClass, Label
 
@@ -26,19 +33,18 @@ _INSTRUMENTS = {
 _UPSIDE_DOWN = frozenset((3, 5, 6, 7, 8, 9))  # bona fide clients, android only
 
 
-def _clips(folder: Path, unknown: Callable[[Path], None]) -> Iterator[Clip]:
-    splits = {
-        client: split
-        for split in ("train", "test")
-        for client in _clients(folder, f"{split}_sub_list.txt")
-    }
-    for path in (*folder.rglob("*.mp4"), *folder.rglob("*.mov")):
+def _clips(folder: Path, skip: Skip) -> Iterator[Clip]:
+    splits = _splits(folder)
+    for path in media_files(folder, ".mp4", ".mov"):
         real, attack = _REAL.fullmatch(path.stem), _ATTACK.fullmatch(path.stem)
         match = real or attack
-        if match is None or int(match[1]) not in splits:
-            unknown(path)
+        if match is None:
+            skip(path, "not a clip name of the release")
             continue
         client, device = int(match[1]), match[2]
+        if client not in splits:
+            skip(path, f"client {client} is in neither train_sub_list.txt nor test_sub_list.txt")
+            continue
         upside_down = real is not None and device == "android" and client in _UPSIDE_DOWN
         annotation = path.with_suffix(".face")
         code = match[3] if attack else None
@@ -54,6 +60,18 @@ def _clips(folder: Path, unknown: Callable[[Path], None]) -> Iterator[Clip]:
             annotation=annotation if annotation.is_file() and not upside_down else None,
             upside_down=upside_down,
         )
+
+
+def _splits(folder: Path) -> dict[int, str]:
+    splits: dict[int, str] = {}
+    for split in ("train", "test"):
+        for client in _clients(folder, f"{split}_sub_list.txt"):
+            if splits.setdefault(client, split) != split:
+                raise DatasetError(
+                    f"{folder}: client {client} is in both train_sub_list.txt and "
+                    "test_sub_list.txt; take the lists of the release"
+                )
+    return splits
 
 
 def _clients(folder: Path, name: str) -> list[int]:

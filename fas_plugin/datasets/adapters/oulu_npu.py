@@ -7,10 +7,10 @@ P phone 1-6, S session 1-3, UU subject 01-55, F file: 1 bona fide, 2 and 3 print
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fas_plugin.datasets.adapters.base import Adapter, Clip, read_rows
+from fas_plugin.datasets.adapters.base import Adapter, Clip, Skip, media_files, read_rows
 from fas_plugin.datasets.faces import Box, box_from_eyes
 from fas_plugin.labels import FasClass, Label
 
@@ -24,16 +24,25 @@ _LABELS = {
 }
 
 
-def _clips(folder: Path, unknown: Callable[[Path], None]) -> Iterator[Clip]:
-    for path in folder.rglob("*.avi"):
+#: Part -> its subjects.
+_SUBJECTS = {"train": range(1, 21), "dev": range(21, 36), "test": range(36, 56)}
+
+
+def _clips(folder: Path, skip: Skip) -> Iterator[Clip]:
+    for path in media_files(folder, ".avi"):
         match = _STEM.fullmatch(path.stem)
-        split = {"train_files": "train", "dev_files": "dev", "test_files": "test"}.get(
-            path.parent.name.lower()
-        )
-        if match is None or split is None:
-            unknown(path)
+        split = path.parent.name.lower().removesuffix("_files")
+        if match is None:
+            skip(path, "not a clip name of the release (P_S_UU_F)")
+            continue
+        if split not in _SUBJECTS:
+            skip(path, "not in Train_files, Dev_files or Test_files")
             continue
         phone, session, subject, code = match.groups()
+        if int(subject) not in _SUBJECTS[split]:
+            part = _SUBJECTS[split]
+            skip(path, f"the {split} part has subjects {part[0]} to {part[-1]}")
+            continue
         annotation = path.with_suffix(".txt")
         yield Clip(
             path=path,

@@ -8,10 +8,10 @@ its kind (photo or video) and the light. Enrolment clips are bona fide but not p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fas_plugin.datasets.adapters.base import Adapter, Clip, read_rows
+from fas_plugin.datasets.adapters.base import Adapter, Clip, Skip, media_files, read_rows
 from fas_plugin.datasets.faces import Box
 from fas_plugin.labels import FasClass, Label
 
@@ -24,16 +24,19 @@ _INSTRUMENTS = {"print": "print.flat", "mobile": "replay.phone", "highdef": "rep
 _SPLITS = {"train": "train", "devel": "dev", "test": "test"}
 
 
-def _clips(folder: Path, unknown: Callable[[Path], None]) -> Iterator[Clip]:
-    for path in folder.rglob("*.mov"):
-        parts = path.relative_to(folder).parts[:-1]
+def _clips(folder: Path, skip: Skip) -> Iterator[Clip]:
+    for path in media_files(folder, ".mov"):
+        parts = [part.lower() for part in path.relative_to(folder).parts[:-1]]
         if any(part.startswith("enrol") for part in parts):
             continue
         # Archives unpack as replayattack-train/train/real; the innermost name counts.
         split = next((_SPLITS[part] for part in reversed(parts) if part in _SPLITS), None)
         real, attack = _REAL.fullmatch(path.stem), _ATTACK.fullmatch(path.stem)
-        if split is None or not (real or attack):
-            unknown(path)
+        if not (real or attack):
+            skip(path, "not a clip name of the release")
+            continue
+        if split is None:
+            skip(path, "not below train, devel or test")
             continue
         if real:
             client, session, light = real.groups()
@@ -56,9 +59,9 @@ def _clips(folder: Path, unknown: Callable[[Path], None]) -> Iterator[Clip]:
 
 
 def _annotation(folder: Path, path: Path) -> Path | None:
-    relative = path.relative_to(folder).with_suffix(".face")
-    for tail in (relative, Path(*relative.parts[1:])):  # with and without the archive level
-        candidate = folder / "face-locations" / tail
+    parts = path.relative_to(folder).with_suffix(".face").parts
+    for start in range(len(parts) - 1):  # with and without the levels that archives add
+        candidate = Path(folder, "face-locations", *parts[start:])
         if candidate.is_file():
             return candidate
     return None

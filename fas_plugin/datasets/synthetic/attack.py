@@ -59,8 +59,14 @@ def make_medium(
         half_height=min(reach * aspect * 1.1, height * 0.62),
         margin=face_half * (random.uniform(0.12, 0.3) if paper else random.uniform(0.15, 0.35)),
         angle=float(random.normal(0, 0.035)),
-        period=float(random.uniform(3.6, 4.6) if paper else random.choice([1.28, 1.36, 1.44, 1.6])),
-        strength=float(random.uniform(0.16, 0.3) if paper else random.uniform(0.14, 0.26)),
+        # A desktop printer's dots grow with the sheet in the frame; a screen's pixels are finer than
+        # the sensor's whatever the distance, and what is seen is their beat.
+        period=float(
+            2 * face_half * random.uniform(0.048, 0.06)
+            if paper
+            else random.choice([1.12, 1.18, 1.24, 1.3])
+        ),
+        strength=float(random.uniform(0.18, 0.3) if paper else random.uniform(0.16, 0.32)),
         bend=float(random.uniform(8, 18)) if instrument == "print.warped" else 0.0,
         glare=(
             float(random.uniform(-0.7, 0.7)),

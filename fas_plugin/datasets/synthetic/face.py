@@ -218,9 +218,15 @@ def _soft(value, limit: float, width: float) -> np.ndarray:
 
 
 def _over(image, cover, colour, alpha):
-    alpha = np.asarray(alpha, np.float32)
-    image = image * (1 - alpha[..., None]) + colour * alpha[..., None]
-    return image.astype(np.float32), np.maximum(cover, alpha)
+    """Paint ``colour`` over both arrays, in place; only the rows and columns that it covers."""
+    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
+    if len(rows):
+        box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        paint = np.broadcast_to(np.asarray(colour, np.float32), image.shape)[box]
+        opacity = alpha[box].astype(np.float32)
+        image[box] += (paint - image[box]) * opacity[..., None]
+        cover[box] = np.maximum(cover[box], opacity)
+    return image, cover
 
 
 def _rgb(values) -> _Rgb:

@@ -25,8 +25,8 @@ from fas_plugin.datasets.synthetic.layouts import FOLDERS, Clip, layout
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
-FRAMES = 8  # per clip; the originals have 100 to 500
+VERSION = 2
+FRAMES = 6  # per clip; the originals have 100 to 500
 FRAME_RATE = 25
 SIZES = ("small", "tiny")
 

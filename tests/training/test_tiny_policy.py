@@ -16,7 +16,9 @@ from fas_plugin.training.tiny_policy.warm_up import mutual_information
 REAL, SPOOF = FasClass
 
 
-@pytest.mark.parametrize(("conclusion", "answer", "truth"), product(FasClass, FasClass, FasClass))
+@pytest.mark.parametrize(
+    ("conclusion", "answer", "truth"), list(product(FasClass, FasClass, FasClass))
+)
 def test_the_rewards_read_every_sentence_of_the_language(conclusion, answer, truth):
     for level, opinions in product(range(3), product(FasClass, repeat=len(OBSERVATIONS))):
         text = completion(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+
 from fas_plugin.training.tiny_policy.language import corpus
 
 SPECIAL_TOKENS = (
@@ -105,6 +107,7 @@ def build(out: Path, *, image_size: int, seed: int) -> None:
         tie_word_embeddings=False,
     )
     model = Qwen2_5_VLForConditionalGeneration(config)
+    _prime_eyes(model.model.visual)
     model.generation_config = GenerationConfig(
         eos_token_id=ids["<|im_end|>"], pad_token_id=ids["<|endoftext|>"]
     )
@@ -122,6 +125,59 @@ def build(out: Path, *, image_size: int, seed: int) -> None:
     )
     model.to(torch.bfloat16).save_pretrained(out)
     processor.save_pretrained(out)
+
+
+def filters() -> np.ndarray:
+    """What the patch embedding starts from, as eyes do: (87, 3, PATCH, PATCH), each of norm 1.
+
+    First :data:`GRATINGS` gratings of five frequencies and six directions, in pairs a quarter period
+    apart, which see brightness alone; then coarse cosines of brightness and of two colour contrasts.
+    """
+    y, x = np.mgrid[:PATCH, :PATCH] - (PATCH - 1) / 2
+    window = np.outer(np.hanning(PATCH + 2)[1:-1], np.hanning(PATCH + 2)[1:-1])
+    found = []
+    for frequency in (0.16, 0.22, 0.28, 0.34, 0.40):  # cycles per pixel
+        for direction in np.pi * np.arange(6) / 6:
+            across = np.cos(direction) * x + np.sin(direction) * y
+            for phase in (0, np.pi / 2):
+                wave = np.cos(2 * np.pi * frequency * across + phase) * window
+                found.append(np.stack([wave - wave.mean()] * 3))
+    for colour in ((1, 1, 1), (1, -0.5, -0.5), (0, 1, -1)):
+        for i in range(3):
+            for j in range(3):
+                rows = np.cos(np.pi * i * (y + PATCH / 2) / PATCH)
+                columns = np.cos(np.pi * j * (x + PATCH / 2) / PATCH)
+                found.append(np.array(colour)[:, None, None] * rows * columns)
+    return np.array([f / np.linalg.norm(f) for f in found], np.float32)
+
+
+GRATINGS = 60
+#: Weights of the two kinds of filters: fine detail has far less energy than coarse.
+_GRATING_GAIN, _COARSE_GAIN = 3.0, 0.125
+
+
+def _prime_eyes(visual) -> None:
+    """Start the vision tower with simple and complex cells, as in the energy model of vision
+    (Adelson and Bergen, 1985): filters, and in the first block units that square the gratings, so
+    that a pattern is seen wherever its dots happen to lie. Everything else starts at random."""
+    import torch
+
+    start = torch.from_numpy(filters())
+    start[:GRATINGS] *= _GRATING_GAIN
+    start[GRATINGS:] *= _COARSE_GAIN
+    units = torch.arange(GRATINGS)
+    mlp = visual.blocks[0].mlp
+    with torch.no_grad():
+        # A still image is shown as two equal frames, hence the same filter twice.
+        visual.patch_embed.proj.weight[: len(start)] = start[:, :, None]
+        for layer in (mlp.gate_proj, mlp.up_proj):  # silu(r) r + silu(-r) (-r) is close to r squared
+            layer.weight[: 2 * GRATINGS] = 0
+            layer.weight[units, units] = 1
+            layer.weight[GRATINGS + units, units] = -1
+        pair = units // 2 * 2  # both phases of a grating add up in one place
+        mlp.down_proj.weight[pair, : 2 * GRATINGS] = 0
+        mlp.down_proj.weight[pair, units] = 1
+        mlp.down_proj.weight[pair, GRATINGS + units] = 1
 
 
 def build_tokenizer():

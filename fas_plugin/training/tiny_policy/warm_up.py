@@ -1,6 +1,6 @@
 """Warm-up of the tiny policy: eyes, language and format, but no classes.
 
-First the vision tower learns to see: from an image, and from its mirror images, it predicts the
+First the vision tower learns to see: from an image, turned and in another light, it predicts the
 measurements of :mod:`.observe`. Then, with the eyes fixed, the language model learns to speak: each
 step shows face images with completions in the tiny language. The observations are measured from the
 pixels. What each is taken for is the toss of a fair coin, redrawn every time that an image comes up;
@@ -20,6 +20,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,12 +37,14 @@ logger = logging.getLogger(__name__)
 
 #: How often the conclusion follows the majority of the opinions, and the answer the conclusion. Not
 #: always, so that consistency, too, is left to be learnt from its reward.
-CONCLUSION_AGREEMENT = 0.9
-ANSWER_AGREEMENT = 0.75
+CONCLUSION_AGREEMENT = 0.95
+ANSWER_AGREEMENT = 0.85
 
 BATCH = 32
 LEARNING_RATE = 3e-3
 EYES_BATCH = 64
+#: The pictures themselves, and as many times less one in another light.
+EYES_VIEWS = 3
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,11 @@ def warm_up(
     torch.set_num_threads(threads)
     rows = _distinct_images(prompts)
     pictures = [np.asarray(Image.open(row["images"][0]).convert("RGB")) for row in rows]
-    measurements = [measure(picture) for picture in pictures]
+    light = np.random.default_rng(seed)
+    views = [pictures, *([relit(p, light) for p in pictures] for _ in range(EYES_VIEWS - 1))]
+    with ThreadPoolExecutor(threads) as pool:
+        measured = [list(pool.map(measure, view)) for view in views]
+    measurements = measured[0]
     bounds = terciles(measurements)
     levels = [{name: level(m[name], bounds[name]) for name in m} for m in measurements]
 
@@ -103,9 +110,9 @@ def warm_up(
     )
     template = processor(text=[prompt], images=[pictures[0]], return_tensors="pt")
     grid = template["image_grid_thw"]
-    pixels = _pixels(processor, pictures)
-    mirrored = [pixels, *(_pixels(processor, [flip(p) for p in pictures]) for flip in _FLIPS)]
-    _open_eyes(model.model.visual, grid, mirrored, measurements, steps=eyes_steps, seed=seed)
+    pixels = torch.stack([_pixels(processor, view) for view in views])
+    _open_eyes(model.model.visual, grid, pixels, measured, steps=eyes_steps, seed=seed)
+    pixels = pixels[0]
     model.model.visual.requires_grad_(False)
 
     coin = np.random.default_rng(seed)
@@ -161,20 +168,34 @@ def warm_up(
     return summary
 
 
-_FLIPS = (
-    lambda picture: picture[:, ::-1],
-    lambda picture: picture[::-1],
-    lambda picture: picture[::-1, ::-1],
-)
+def relit(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The picture turned or mirrored, in another light: saturation, contrast, brightness and tint.
+
+    Args:
+        picture: (H, H, 3) uint8 RGB.
+        random: draws the change.
+    """
+    turned = np.rot90(picture, random.integers(4))
+    if random.random() < 0.5:
+        turned = turned[:, ::-1]
+    values = turned.astype(np.float32)
+    grey = values.mean(axis=2, keepdims=True)
+    values = grey + (values - grey) * random.uniform(0.3, 1.8)
+    values = (values - 128) * random.uniform(0.7, 1.3) + 128
+    values += random.uniform(-25, 25) + random.uniform(-15, 15, size=3)
+    return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def _open_eyes(visual, grid, pixels, measurements, *, steps: int, seed: int) -> None:
-    """Regress the standardised measurements from the mean image token."""
+def _open_eyes(visual, grid, pixels, measured, *, steps: int, seed: int) -> None:
+    """Regress the standardised measurements from the mean image token.
+
+    ``pixels`` is (views, images, patches, values), ``measured`` a list of measurements per view.
+    """
     import torch
 
-    values = torch.tensor([list(m.values()) for m in measurements], dtype=torch.float32)
-    values = (values - values.mean(0)) / (values.std(0) + 1e-6)
-    head = torch.nn.Linear(visual.config.out_hidden_size, values.shape[1])
+    values = torch.tensor([[list(m.values()) for m in view] for view in measured]).float()
+    values = (values - values.mean((0, 1))) / (values.std((0, 1)) + 1e-6)
+    head = torch.nn.Linear(visual.config.out_hidden_size, values.shape[2])
     parameters = [*visual.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -182,12 +203,13 @@ def _open_eyes(visual, grid, pixels, measurements, *, steps: int, seed: int) -> 
     )
     random = np.random.default_rng(seed)
     for _ in tqdm(range(steps), desc="eyes", unit="step"):
-        batch = random.integers(len(values), size=EYES_BATCH)
-        view = pixels[random.integers(len(pixels))][batch]
-        tokens = visual(view.flatten(0, 1), grid_thw=grid.expand(EYES_BATCH, 3)).pooler_output
+        view = random.integers(values.shape[0], size=EYES_BATCH)
+        image = random.integers(values.shape[1], size=EYES_BATCH)
+        shown = pixels[view, image].flatten(0, 1)
+        tokens = visual(shown, grid_thw=grid.expand(EYES_BATCH, 3)).pooler_output
         seen = torch.cat(tuple(tokens)) if isinstance(tokens, tuple | list) else tokens
         predicted = head(seen.view(EYES_BATCH, -1, seen.shape[-1]).mean(1))
-        loss = torch.nn.functional.mse_loss(predicted, values[batch])
+        loss = torch.nn.functional.mse_loss(predicted, values[view, image])
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -198,9 +220,8 @@ def _pixels(processor, pictures: Sequence[np.ndarray]):
     """(images, patches, values) as the vision tower takes them."""
     import torch
 
-    pictures = [np.ascontiguousarray(picture) for picture in pictures]
     return torch.stack(
-        [processor.image_processor(p, return_tensors="pt")["pixel_values"] for p in pictures]
+        [processor.image_processor(p.copy(), return_tensors="pt")["pixel_values"] for p in pictures]
     )
 
 

@@ -14,3 +14,9 @@ if ((${GPUS:-0} == 0)); then
   export TORCH_EXTENSIONS_DIR=$root/.venv/torch_extensions MAX_JOBS=${MAX_JOBS:-2}
   unset CUDA_VISIBLE_DEVICES                                   # an empty value hides Ray's stand-in GPU
 fi
+
+# free_port: prints one.
+free_port() {
+  python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+[[ -t 2 ]] || export TQDM_MININTERVAL=${TQDM_MININTERVAL:-10}   # progress bars in log files

@@ -46,7 +46,7 @@ if [[ $MODEL == tiny ]]; then
   ROLLOUT_PROMPTS=${ROLLOUT_PROMPTS:-16}
   TRAIN_BATCH=${TRAIN_BATCH:-64}       # completions per optimiser step: two a rollout
   MICRO_BATCH=${MICRO_BATCH:-32}
-  STEPS=${STEPS:-36}
+  EPISODES=${EPISODES:-1}              # passes over the training prompts, about 920
   LEARNING_RATE=${LEARNING_RATE:-2e-3} # a million fresh weights bear, and need, far more than billions
   ADAM_EPS=${ADAM_EPS:-1e-3}           # above most gradients: noise in idle weights is not blown up
   KL_COEF=${KL_COEF:-0.02}
@@ -64,7 +64,7 @@ else
   ROLLOUT_PROMPTS=${ROLLOUT_PROMPTS:-64}
   TRAIN_BATCH=${TRAIN_BATCH:-512}      # one optimiser step a rollout: on-policy
   MICRO_BATCH=${MICRO_BATCH:-4}
-  STEPS=${STEPS:-400}
+  EPISODES=${EPISODES:-3}              # ours
   LEARNING_RATE=${LEARNING_RATE:-1e-6} # OpenRLHF's default for actors
   ADAM_EPS=${ADAM_EPS:-1e-8}           # OpenRLHF's default
   KL_COEF=${KL_COEF:-0.001}            # ours; DeepSeekMath has 0.04, later work goes lower
@@ -75,6 +75,7 @@ else
   EVAL_SAMPLES=${EVAL_SAMPLES:-1}
   EVAL_TEMPERATURE=${EVAL_TEMPERATURE:-0.0}
 fi
+MAX_PROMPTS=${MAX_PROMPTS:-1000000}    # of a pass; fewer for a trial
 TEMPERATURE=${TEMPERATURE:-1.0}        # of rollouts; OpenRLHF's default
 REWARD_PRESET=${REWARD_PRESET:-default}
 REWARD_PORT=${REWARD_PORT:-0}          # 0: any free port
@@ -103,7 +104,7 @@ actor=$MODEL
 train=(
   python -m openrlhf.cli.train_ppo_ray
   --actor.model_name_or_path "$actor"
-  --data.prompt_dataset "$prompts/train.jsonl" --data.max_samples $((STEPS * ROLLOUT_PROMPTS))
+  --data.prompt_dataset "$prompts/train.jsonl" --data.max_samples "$MAX_PROMPTS"
   --data.input_key prompt --data.label_key label --data.image_key images
   --data.max_images_per_prompt 1 --data.apply_chat_template --data.max_len "$MAX_LEN"
   --rollout.max_new_tokens "$MAX_NEW_TOKENS" --rollout.temperature "$TEMPERATURE" --rollout.top_p "$TOP_P"
@@ -114,8 +115,8 @@ train=(
   --algo.kl.use_loss --algo.kl.estimator k3 --algo.kl.init_coef "$KL_COEF"
   # groups whose answers are all right or all wrong carry no signal
   --algo.dynamic_filtering_enable --algo.dynamic_filtering_range 0.0 1.0
-  --actor.adam.lr "$LEARNING_RATE" --actor.adam.eps "$ADAM_EPS" --actor.lr_warmup_ratio 0.1 --actor.freeze_visual_encoder
-  --train.num_episodes 1 --train.max_epochs 1 --train.seed "$SEED"
+  --actor.adam.lr "$LEARNING_RATE" --actor.adam.eps "$ADAM_EPS" --actor.lr_warmup_ratio 0.05 --actor.freeze_visual_encoder
+  --train.num_episodes "$EPISODES" --train.max_epochs 1 --train.seed "$SEED"
   --train.colocate_all --vllm.enforce_eager --vllm.tensor_parallel_size 1
   --ds.zero_stage 2 --ds.param_dtype bf16
   --ckpt.output_dir "$RUN/checkpoint" --ckpt.path "$RUN/states" --ckpt.save_steps "$SAVE_STEPS"
@@ -142,6 +143,15 @@ if [[ -n $dry_run ]]; then
   exit
 fi
 
+source recipes/processes.sh
+claim_run "$RUN"
+finish() {
+  [[ $(type -t reward_server_stop) != function ]] || reward_server_stop
+  end_processes
+  rm -rf "${ray_folder:-}"
+}
+trap finish EXIT
+
 # --- 1. Videos to prompts -------------------------------------------------------------------------
 if [[ -n $synthetic ]]; then
   say "Synthetic OCIM in $OCIM_ROOT (no OCIM_ROOT given): four datasets in the original layouts"
@@ -156,7 +166,7 @@ fas-plugin data export "$faces" "$prompts" --protocol "ocim_loo_$TARGET" --promp
 fas-plugin run start "$RUN" name="$(basename "$RUN")" protocol="ocim_loo_$TARGET" target="$TARGET" \
   model="$MODEL" seed="$SEED" data="$source_name" synthetic="${synthetic:-0}" prompt="$PROMPT" \
   image_size="$IMAGE_SIZE" frames_per_video="$FRAMES_PER_VIDEO" reward_preset="$REWARD_PRESET" \
-  eyes_steps="$EYES_STEPS" warm_up_steps="$WARM_UP_STEPS" steps="$STEPS" group_size="$GROUP_SIZE" \
+  eyes_steps="$EYES_STEPS" warm_up_steps="$WARM_UP_STEPS" episodes="$EPISODES" max_prompts="$MAX_PROMPTS" group_size="$GROUP_SIZE" \
   rollout_prompts="$ROLLOUT_PROMPTS" learning_rate="$LEARNING_RATE" kl_coef="$KL_COEF" \
   temperature="$TEMPERATURE" top_p="$TOP_P" max_new_tokens="$MAX_NEW_TOKENS" \
   eval_samples="$EVAL_SAMPLES" eval_temperature="$EVAL_TEMPERATURE"
@@ -181,22 +191,16 @@ predict() {
 predict "$actor" before
 
 # --- 3. GRPO ------------------------------------------------------------------------------------------
-finish() {
-  [[ $(type -t ray_stop) != function ]] || ray_stop
-  [[ $(type -t reward_server_stop) != function ]] || reward_server_stop
-}
-trap finish EXIT
-
 if [[ ! -e $RUN/training_curves.json ]]; then
   if [[ -z $REWARD_URL ]]; then
     source recipes/reward_server.sh
     reward_server_start "$REWARD_PORT" "$REWARD_PRESET" "$RUN/reward_server.log"
   fi
   source recipes/ray.sh
-  ray_start "$RUN/ray.log" "$GPUS"
+  ray_start "$RUN" "$GPUS"
   say "GRPO: rewards from $REWARD_URL, log in $RUN/train.log"
   "${train[@]}" --reward.remote_url "$REWARD_URL" 2>&1 | tee -a "$RUN/train.log" |
-    python recipes/progress.py "$STEPS" || fail "training stopped; the end of $RUN/train.log says why. Run the same command to go on from the last checkpoint"
+    python recipes/progress.py || fail "training stopped; the end of $RUN/train.log says why. Run the same command to go on from the last checkpoint"
   fas-plugin run collect "$RUN" --base "$actor"
   finish
 fi

@@ -10,18 +10,17 @@
 reward_server_start() {
   local port=$1 preset=$2 log=$3
   if ((port == 0)); then
-    port=$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    port=$(free_port)
   elif (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
     fail "port $port is in use; choose another with REWARD_PORT, or leave it empty for a free one"
   fi
-  # In a subshell of its own, so that one signal ends the loop and the server with it.
+  # In a subshell of its own, so that one signal ends the loop and the server with it. The loop also
+  # ends when the recipe has been killed outright.
   (
-    child=''
-    trap '[[ -z $child ]] || kill "$child" 2>/dev/null; exit 0' TERM INT
-    while true; do
+    trap 'kill $(jobs -p) 2>/dev/null; wait; exit 0' TERM INT
+    while kill -0 $$ 2>/dev/null; do
       fas-plugin serve --port "$port" --preset "$preset" &
-      child=$!
-      wait "$child" || true
+      wait $! || true
       echo "$(date +%H:%M:%S) the reward server died; starting it again"
       sleep 0.2
     done

@@ -183,6 +183,8 @@ def test_the_recipe_keeps_the_server_alive_after_kill_9(tmp_path):
     script = f"""
     set -euo pipefail
     fail() {{ echo "error: $*" >&2; exit 1; }}
+    root=$PWD
+    source recipes/environment.sh
     source recipes/reward_server.sh
     reward_server_start 0 default {tmp_path}/server.log
     echo "$REWARD_URL"

@@ -16,7 +16,7 @@ SETTINGS = {
     "SYNTHETIC_SIZE": "tiny",
     "EYES_STEPS": "3",
     "WARM_UP_STEPS": "120",
-    "STEPS": "2",
+    "MAX_PROMPTS": "24",
     "SAVE_STEPS": "1",
     "GROUP_SIZE": "4",
     "ROLLOUT_PROMPTS": "4",
@@ -69,14 +69,24 @@ def test_recipe_trains_survives_a_kill_and_reports(tmp_path):
     for stage in ("before", "after"):
         assert 0 <= metrics[stage]["hter"] <= 1
     curves = json.loads((run / "training_curves.json").read_text())
-    assert [step for step, _ in curves["train/fas_class_consistency"]] == [1, 2]
+    steps = [step for step, _ in curves["train/fas_class_consistency"]]
+    # Groups without signal are filtered, so the number of steps is not known; none is lost.
+    assert len(steps) >= 2 and steps == list(range(1, len(steps) + 1))
     assert (run / "checkpoint" / "preprocessor_config.json").exists() or (
         run / "checkpoint" / "processor_config.json"
     ).exists()
     started = (run / "policy" / "model.safetensors").read_bytes()
     assert (run / "checkpoint" / "model.safetensors").read_bytes() != started
-    left = subprocess.run(["pgrep", "-f", f"--ckpt.path {run}"], capture_output=True, text=True)
-    assert not left.stdout
+    environments = [path for path in Path("/proc").glob("[0-9]*/environ") if os.access(path, os.R_OK)]
+    mark = f"FAS_RUN={run}#".encode()
+    assert not [path for path in environments if mark in read_bytes(path)]  # nothing left running
+
+
+def read_bytes(path):
+    try:
+        return path.read_bytes()
+    except OSError:  # it ended meanwhile
+        return b""
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -21,10 +21,13 @@ from fas_plugin.completion import parse_completion
 from fas_plugin.labels import FasClass, Label, LabelError
 from fas_plugin.rewards.class_consistency import class_consistency_reward
 from fas_plugin.rewards.format import format_reward
+from fas_plugin.rewards.instrument import instruments_named
 from fas_plugin.rewards.reasoning_consistency import reasoning_consistency_reward
 from fas_plugin.rewards.stance import stance
 
 COMPONENTS = ("format", "class_consistency", "reasoning_consistency")
+
+_EVEN = dict.fromkeys(FasClass, 0.5)
 
 
 class PresetError(ValueError):
@@ -40,6 +43,9 @@ class Preset:
         weights: component -> weight; not negative, 1 in sum, so that the total lies in [0, 1].
         gates: component -> components that it is multiplied by before it counts.
         reasons: setting -> why it is as it is.
+        instrument_credit: share of class consistency that hangs on naming an attack's instrument.
+        class_shares: class -> its share of the training prompts, 1 in sum. Totals of the more
+            frequent class are scaled down so that both classes count the same.
     """
 
     name: str
@@ -47,13 +53,18 @@ class Preset:
     weights: Mapping[str, float]
     gates: Mapping[str, Sequence[str]]
     reasons: Mapping[str, str]
+    instrument_credit: float = 0.0
+    class_shares: Mapping[FasClass, float] = field(default_factory=lambda: _EVEN)
 
     @property
     def id(self) -> str:
         return f"{self.name}/{self.version}"
 
     def total(self, components: Mapping[str, float]) -> float:
-        """Weighted sum of the gated components, in [0, 1] for components in [0, 1]."""
+        """Weighted sum of the gated components, in [0, 1] for components in [0, 1].
+
+        Before the weight of the class, see :meth:`class_weight`.
+        """
         total = math.fsum(
             weight
             * components[name]
@@ -61,6 +72,18 @@ class Preset:
             for name, weight in self.weights.items()
         )
         return min(1.0, max(0.0, total))
+
+    def class_weight(self, truth: FasClass) -> float:
+        """What the total of a completion about ``truth`` is multiplied by: 1 for the rarer class,
+        for the other as much less as it is more frequent, so that always answering one class earns
+        the same for either. In (0, 1]."""
+        return min(self.class_shares.values()) / self.class_shares[truth]
+
+    def balanced_for(self, attack_share: float) -> Preset:
+        """The same preset for training prompts of which ``attack_share``, in (0, 1), are attacks."""
+        return replace(
+            self, class_shares={FasClass.REAL: 1 - attack_share, FasClass.SPOOF: attack_share}
+        )
 
 
 @dataclass(frozen=True)
@@ -75,6 +98,7 @@ class RewardResult:
         truth: the class of the label.
         think_words: length of the reasoning, split at white space.
         faults: what is wrong with the structure, as short constant names.
+        instruments: the attack instruments that the answer names, in alphabetical order.
     """
 
     total: float
@@ -86,15 +110,17 @@ class RewardResult:
     truth: FasClass
     think_words: int
     faults: tuple[str, ...]
+    instruments: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as JSON values: classes as words, faults as a list."""
+        """The same as JSON values: classes as words, tuples as lists."""
         return {
             **self.__dict__,
             "answer": self.answer and self.answer.value,
             "stance": self.stance and self.stance.value,
             "truth": self.truth.value,
             "faults": list(self.faults),
+            "instruments": list(self.instruments),
         }
 
 
@@ -109,22 +135,27 @@ def score(completion: str, label: str, preset: Preset) -> RewardResult:
     Raises:
         LabelError: ``label`` names no class or no known instrument.
     """
-    truth = Label.parse(label).cls
+    truth = Label.parse(label)
     parsed = parse_completion(completion)
+    attack = parsed.answer is FasClass.SPOOF
+    named = instruments_named(parsed.answer_text or "") if attack else frozenset()
     argued = stance(parsed.think).cls if parsed.think else None
     components = {
         "format": format_reward(parsed),
-        "class_consistency": class_consistency_reward(parsed.answer, truth),
+        "class_consistency": class_consistency_reward(
+            parsed.answer, truth, named, preset.instrument_credit
+        ),
         "reasoning_consistency": reasoning_consistency_reward(argued, parsed.answer),
     }
     return RewardResult(
-        total=preset.total(components),
+        total=preset.class_weight(truth.cls) * preset.total(components),
         **components,
         answer=parsed.answer,
         stance=argued,
-        truth=truth,
+        truth=truth.cls,
         think_words=len(parsed.think.split()) if parsed.think else 0,
         faults=parsed.faults,
+        instruments=tuple(sorted(named)),
     )
 
 
@@ -192,7 +223,21 @@ def _read_preset(content: bytes, source: str) -> Preset:
         value = repr(error.instance)[:80]
         reason = error.message[:200]
         raise PresetError(f"{source}: {field} = {value}: {reason}")
-    weights = {name: float(weight) for name, weight in data["weights"].items()}
-    if not math.isclose(sum(weights.values()), 1.0, abs_tol=1e-9):
-        raise PresetError(f"{source}: weights = {weights}: their sum is not 1")
-    return Preset(data["name"], data["version"], weights, data["gates"], data["reasons"])
+    weights = _shares(data["weights"], "weights", source)
+    shares = _shares(data.get("class_shares", _EVEN), "class_shares", source)
+    return Preset(
+        data["name"],
+        data["version"],
+        weights,
+        data["gates"],
+        data["reasons"],
+        instrument_credit=float(data.get("instrument_credit", 0.0)),
+        class_shares={FasClass(name): share for name, share in shares.items()},
+    )
+
+
+def _shares(values: Mapping[str, float], setting: str, source: str) -> dict[str, float]:
+    shares = {str(name): float(share) for name, share in values.items()}
+    if not math.isclose(sum(shares.values()), 1.0, abs_tol=1e-9):
+        raise PresetError(f"{source}: {setting} = {shares}: their sum is not 1")
+    return shares

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
     try:
-        options.run(options)
+        status = options.run(options)
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError) as error:
         print(f"fas-plugin: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_score(commands)
     _add_serve(commands)
+    _add_audit(commands)
     _add_data(commands)
     _add_warm_up(commands)
     _add_run(commands)
@@ -120,6 +121,51 @@ def _add_serve(commands) -> None:
         "fas-plugin serve --port 5000 --preset default",
     )
     server.add_arguments(parser)
+
+
+def _add_audit(commands) -> None:
+    parser = _command(
+        commands,
+        "audit",
+        _audit,
+        "Play cheating policies against a reward preset; exit status 1 if one beats an honest "
+        "policy of 60 % accuracy.",
+        "fas-plugin audit --preset default --picture audit.svg",
+    )
+    parser.add_argument("--preset", default="default", help="reward preset: name or JSON file")
+    parser.add_argument(
+        "--class-balance",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="share of attacks among the prompts; default 0.5, as data export balances them",
+    )
+    parser.add_argument(
+        "--estimator",
+        default="group_norm",
+        help="OpenRLHF's advantage estimator: group_norm (default) or dr_grpo",
+    )
+    parser.add_argument("--picture", type=Path, help="bar chart to write, .png or .svg")
+    parser.add_argument("--json", type=Path, help="file for the outcomes")
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from fas_plugin.datasets.files import write_file
+    from fas_plugin.rewards import load_preset
+    from fas_plugin.rewards.audit import audit, balances_table, constant_answers, table
+
+    preset = load_preset(options.preset)
+    played = audit(preset, attack_share=options.class_balance, estimator=options.estimator)
+    constant = constant_answers(preset)
+    print(table(played), balances_table(constant), sep="\n\n")
+    if options.json:
+        content = {**played.as_dict(), "constant_answers": [c.as_dict() for c in constant]}
+        write_file(options.json, json.dumps(content, indent=2).encode())
+    if options.picture:
+        from fas_plugin.rewards.audit_picture import picture
+
+        write_file(options.picture, picture(played, options.picture.suffix))
+    return int(bool(played.winners))
 
 
 # --- data -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The calling conventions of OpenRLHF and TRL."""
+"""What OpenRLHF sends and expects, and the text of completions in other frameworks' messages."""
 
 import importlib.util
 import json
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from fas_plugin.labels import LabelError
 from fas_plugin.rewards import load_preset
 from fas_plugin.rewards.frameworks import openrlhf
+from fas_plugin.rewards.frameworks.messages import completion_text
 from fas_plugin.rewards.frameworks.openrlhf import extract_response, get_reward
-from fas_plugin.rewards.frameworks.trl import fas_reward, total_reward
 
 TASK = "Decide. Write <think> </think> and <answer> real or spoof </answer>."
 RESPONSE = "<think>Moire is visible, so this is a replay.</think><answer>spoof</answer>"
@@ -140,25 +140,53 @@ def test_the_file_works_as_a_remote_url(monkeypatch):
 def test_scoring_needs_the_base_install_only():
     code = (
         "import sys, fas_plugin.rewards, fas_plugin.rewards.frameworks.openrlhf,"
-        "fas_plugin.rewards.frameworks.trl;"
-        "assert not {'torch', 'numpy', 'transformers', 'uvicorn', 'cv2'} & set(sys.modules)"
+        "fas_plugin.rewards.frameworks.trl, fas_plugin.rewards.frameworks.verl,"
+        "fas_plugin.rewards.frameworks.verifiers;"
+        "assert not {'torch', 'numpy', 'transformers', 'uvicorn', 'cv2', 'trl'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_trl_plain_and_conversational():
-    plain = fas_reward(completions=[RESPONSE, "x"], label=["spoof", "real"], prompts=["", ""])
-    chat = [[{"role": "assistant", "content": RESPONSE}], [{"role": "assistant", "content": None}]]
-    parts = [[{"role": "assistant", "content": [{"type": "text", "text": RESPONSE}]}]]
-    assert plain == fas_reward(completions=chat, label=["spoof", "real"]) == [1.0, 0.0]
-    assert fas_reward(completions=parts, label=["spoof"]) == [1.0]
-
-
-def test_trl_logs_components():
-    logged = {}
-    total_reward("paper")([RESPONSE], ["real"], log_metric=logged.__setitem__)
-    assert logged == {
-        "fas_format": 1.0,
-        "fas_class_consistency": 0.0,
-        "fas_reasoning_consistency": 1.0,
-    }
+@pytest.mark.parametrize(
+    ("completion", "text"),
+    [
+        (RESPONSE, RESPONSE),
+        ([{"role": "assistant", "content": RESPONSE}], RESPONSE),
+        ([{"content": RESPONSE}], RESPONSE),
+        ([{"role": "assistant", "content": None}], ""),
+        (
+            [
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "text", "text": "<think>a</think>"},
+                        {"type": "image", "image": object()},
+                        {"type": "text", "text": "<answer>real</answer>"},
+                    ],
+                }
+            ],
+            "<think>a</think><answer>real</answer>",
+        ),
+        (
+            [
+                {
+                    "role": "assistant",
+                    "reasoning_content": "a",
+                    "content": "<answer>real</answer>",
+                }
+            ],
+            "<think>a</think><answer>real</answer>",
+        ),
+        (
+            [
+                {"role": "tool", "content": RESPONSE},
+                {"role": "user", "content": RESPONSE},
+                {"role": "assistant", "content": "no"},
+            ],
+            "no",
+        ),
+        ([], ""),
+    ],
+)
+def test_the_text_of_a_completion_is_the_assistants(completion, text):
+    assert completion_text(completion) == text

@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from swift.rl_core.data import GRPOSample
+from swift.rl_core.grpo_algorithm import score_completions
+from swift.rlhf_trainers.utils import resolve_reward_funcs
+from swift.utils.utils import import_external_file
 
 from fas_plugin.rewards import load_preset, score
-
-pytest.importorskip("swift.rewards")
 
 PLUGIN = Path(importlib.util.find_spec("fas_plugin.rewards.frameworks.ms_swift").origin).with_name(
     "plugin.py"
@@ -20,9 +23,6 @@ TASK = {"role": "user", "content": "<image>Is this face real or a spoof?"}
 @pytest.fixture(scope="module")
 def rewards():
     """``--external_plugins .../plugin.py --reward_funcs fas``, resolved by ms-swift."""
-    from swift.rlhf_trainers.utils import resolve_reward_funcs
-    from swift.utils.utils import import_external_file
-
     path = list(sys.path)
     import_external_file(str(PLUGIN))
     added = [folder for folder in sys.path if folder not in path]
@@ -39,10 +39,6 @@ def rewards():
 
 def pay(rewards, completions, **columns):
     """What ms-swift's GRPO trainer does with a batch of rollouts."""
-    import torch
-    from swift.rl_core.data import GRPOSample
-    from swift.rl_core.grpo_algorithm import score_completions
-
     samples = [
         GRPOSample(
             messages=[TASK, {"role": "assistant", "content": completion}],

@@ -3,10 +3,9 @@
 import asyncio
 
 import pytest
+import verifiers.v1 as vf
 
 from fas_plugin.rewards import load_preset, score
-
-vf = pytest.importorskip("verifiers.v1")
 
 RIGHT = "<think>Moire is visible, so this is a replay.</think><answer>spoof</answer>"
 FUNCTIONS = "fas_plugin.rewards.frameworks.verifiers"

@@ -2,13 +2,16 @@
 
 from importlib import resources
 
+import numpy as np
 import pytest
+import torch
+from omegaconf import OmegaConf
+from verl import DataProto
+from verl.trainer.ppo.reward import load_reward_manager
 
 from fas_plugin.rewards import load_preset, score
 from fas_plugin.rewards.frameworks.verl import compute_score
 from fas_plugin.training.tiny_policy.model import build_tokenizer
-
-verl_reward = pytest.importorskip("verl.trainer.ppo.reward")
 
 RIGHT = "<think>moire is visible, so this is a replay.</think><answer>spoof</answer>"
 WRONG = "<think>pores are visible, so this is a live face.</think><answer>real</answer>"
@@ -21,8 +24,6 @@ def tokenizer():
 
 def manager(tokenizer, path, **reward_kwargs):
     """verl's reward manager for verl's own default configuration and our function."""
-    from omegaconf import OmegaConf
-
     defaults = resources.files("verl") / "trainer" / "config" / "reward" / "reward.yaml"
     reward = OmegaConf.load(str(defaults))
     reward.custom_reward_function = {
@@ -30,15 +31,11 @@ def manager(tokenizer, path, **reward_kwargs):
         "name": "compute_score",
         "reward_kwargs": reward_kwargs,
     }
-    return verl_reward.load_reward_manager(OmegaConf.create({"reward": reward}), tokenizer)
+    return load_reward_manager(OmegaConf.create({"reward": reward}), tokenizer)
 
 
 def sample(tokenizer, response, label):
     """One row as verl's rollout leaves it: token ids padded on the right, the row beside it."""
-    import numpy as np
-    import torch
-    from verl import DataProto
-
     prompt = tokenizer("is this real or a spoof?")["input_ids"]
     ids = [*tokenizer(response)["input_ids"], tokenizer.eos_token_id]
     padding = [tokenizer.pad_token_id] * 7

@@ -40,10 +40,12 @@ def rewards():
 def pay(rewards, completions, **columns):
     """What ms-swift's GRPO trainer does with a batch of rollouts."""
     samples = [
-        GRPOSample(
-            messages=[TASK, {"role": "assistant", "content": completion}],
-            images=["face.png"],
-            extra={name: values[i] for name, values in columns.items()},
+        GRPOSample.from_row(
+            {
+                "messages": [TASK, {"role": "assistant", "content": completion}],
+                "images": ["face.png"],
+                **{name: values[i] for name, values in columns.items()},
+            }
         )
         for i, completion in enumerate(completions)
     ]

@@ -10,7 +10,7 @@ from verl import DataProto
 from verl.trainer.ppo.reward import load_reward_manager
 
 from fas_plugin.rewards import load_preset, score
-from fas_plugin.rewards.frameworks.verl import compute_score
+from fas_plugin.rewards.frameworks import verl
 from fas_plugin.training.tiny_policy.model import build_tokenizer
 
 RIGHT = "<think>moire is visible, so this is a replay.</think><answer>spoof</answer>"
@@ -53,10 +53,8 @@ def sample(tokenizer, response, label):
     )
 
 
-@pytest.mark.parametrize("path", ["pkg://fas_plugin.rewards.frameworks.verl", compute_score])
+@pytest.mark.parametrize("path", ["pkg://fas_plugin.rewards.frameworks.verl", verl.__file__])
 def test_verls_reward_manager_calls_it(tokenizer, path):
-    if callable(path):
-        path = compute_score.__code__.co_filename
     naive = manager(tokenizer, path)
     assert type(naive).__name__ == "NaiveRewardManager"
     keys = set()

@@ -31,6 +31,15 @@ def sentences():
     return [completion(levels, dict.fromkeys(OBSERVATIONS, cls), cls, cls) for cls in FasClass]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """For a model this small a second thread only waits for the first, for long on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory):
     """A tiny Qwen2.5-VL that says either sentence about any face: GRPO has something to choose."""

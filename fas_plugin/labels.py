@@ -57,6 +57,8 @@ INSTRUMENTS: dict[str, str] = {
     "partial": "partial attack (fake eyes, funny glasses, paper over a part of the face)",
 }
 
+_ALLOWED = "expected 'real', 'spoof' or 'spoof:<instrument>'"
+
 
 @dataclass(frozen=True)
 class Label:
@@ -84,13 +86,13 @@ class Label:
             LabelError: ``text`` is not ``real``, ``spoof`` or ``spoof:<instrument>``.
         """
         if not isinstance(text, str):
-            raise LabelError(f"a label is a string, got {type(text).__name__}")
+            raise LabelError(
+                f"a label is a string, got {type(text).__name__} {repr(text)[:80]}; {_ALLOWED}"
+            )
         name, separator, instrument = text.strip().partition(":")
         try:
             return cls(FasClass(name), instrument if separator else None)
         except ValueError as error:
             if isinstance(error, LabelError):
                 raise
-            raise LabelError(
-                f"unknown label {text[:80]!r}; expected 'real', 'spoof' or 'spoof:<instrument>'"
-            ) from None
+            raise LabelError(f"unknown label {text[:80]!r}; {_ALLOWED}") from None

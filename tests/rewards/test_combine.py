@@ -82,6 +82,33 @@ def test_a_bad_label_in_a_batch_is_named_by_its_index():
         score_batch(["a"], ["real", "spoof"], DEFAULT)
 
 
+@pytest.mark.parametrize(
+    "label",
+    [
+        None,
+        0,
+        1.5,
+        True,
+        b"real",
+        ["real"],
+        {},
+        "",
+        "Real",
+        "live",
+        "real:print",
+        "spoof:",
+        "spoof:tv",
+    ],
+)
+def test_what_is_no_label_is_named_with_what_is_allowed(label):
+    for completion_text in (completion(FOR_REAL, "real"), "", "<think>"):
+        with pytest.raises(LabelError, match="expected|has no instrument") as error:
+            score(completion_text, label, DEFAULT)
+        value = label.rpartition(":")[2] if isinstance(label, str) else label
+        assert repr(value) in str(error.value)
+        assert isinstance(error.value, ValueError)
+
+
 def test_unknown_preset_lists_the_known_ones():
     with pytest.raises(PresetError, match=r"'nope'.*default, paper"):
         load_preset("nope")

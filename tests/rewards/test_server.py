@@ -99,6 +99,13 @@ def test_operators_can_ask(server):
         ({"query": [1], "prompts": ["a"], "labels": ["real"]}, 422, "query/0"),
         ({"query": ["a", "b"], "prompts": ["a"], "labels": ["real"]}, 422, "unequal lengths"),
         ({"query": ["a"], "prompts": ["a"], "labels": ["live"]}, 422, "live"),
+        ({"query": ["a", "b"], "prompts": ["", ""], "labels": ["real", "live"]}, 422, "label 1:"),
+        ({"query": ["a", "b"], "prompts": ["", ""], "labels": ["real", None]}, 422, "labels/1"),
+        (
+            {"query": ["a"], "prompts": [""], "labels": ["spoof:tv"]},
+            422,
+            "label 0: unknown instrument 'tv'",
+        ),
         ({"query": ["a"] * 1025, "prompts": ["a"] * 1025, "labels": ["real"] * 1025}, 422, "1024"),
     ],
 )

@@ -229,7 +229,7 @@ def balances_table(constant: Sequence[Audit]) -> str:
         for played in constant
         for o in played.outcomes
     ]
-    if any(played.winners for played in constant):
+    if {played.estimator for played in constant if played.winners} == {"group_norm"}:
         lines.append(
             "group_norm divides by the spread of a group, whose samples share one class, and so "
             "undoes the weights:\nbalance the prompts (fas-plugin data export does), or train with "

@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+from matplotlib.patches import Patch
 
 from fas_plugin.rewards.audit import Audit
 from fas_plugin.rewards.zoo import BASELINE, Kind
@@ -39,8 +40,9 @@ def picture(played: Audit, suffix: str) -> bytes:
     names = [o.policy for o in outcomes]
     colours = [_WINNER if o.wins else _COLOURS[o.kind] for o in outcomes]
     honest = next((o.reward for o in outcomes if o.policy == BASELINE.name), None)
-    style = {"font.size": 9, "svg.hashsalt": "fas", "figure.constrained_layout.use": True}
-    with plt.rc_context(style):
+    with plt.rc_context(
+        {"font.size": 9, "svg.hashsalt": "fas", "figure.constrained_layout.use": True}
+    ):
         figure, (left, right) = plt.subplots(
             1, 2, figsize=(10, 1.5 + 0.19 * len(outcomes)), sharey=True
         )
@@ -57,8 +59,7 @@ def picture(played: Audit, suffix: str) -> bytes:
             axes.grid(axis="x", alpha=0.25)
             axes.set_axisbelow(True)
             axes.margins(y=0.01)
-        bars = [plt.Rectangle((0, 0), 1, 1, color=_COLOURS[kind]) for kind in _MEANING]
-        bars.append(plt.Rectangle((0, 0), 1, 1, color=_WINNER))
+        bars = [Patch(color=colour) for colour in (*map(_COLOURS.get, _MEANING), _WINNER)]
         figure.legend(
             bars,
             [*_MEANING.values(), "a cheat that wins"],

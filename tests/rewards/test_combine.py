@@ -102,7 +102,7 @@ def test_a_bad_label_in_a_batch_is_named_by_its_index():
 )
 def test_what_is_no_label_is_named_with_what_is_allowed(label):
     for completion_text in (completion(FOR_REAL, "real"), "", "<think>"):
-        with pytest.raises(LabelError, match="expected|has no instrument") as error:
+        with pytest.raises(LabelError, match=r"expected|has no instrument") as error:
             score(completion_text, label, DEFAULT)
         value = label.rpartition(":")[2] if isinstance(label, str) else label
         assert repr(value) in str(error.value)

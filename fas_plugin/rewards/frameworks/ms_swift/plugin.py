@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from swift.rewards import ORM, orms
 
@@ -22,11 +23,11 @@ from fas_plugin.rewards.frameworks.messages import Completion, completion_text
 class FasReward(ORM):
     """The preset's total, in [0, 1], one float per completion."""
 
-    def __init__(self, args: object = None, **kwargs: object) -> None:
+    def __init__(self, args: Any = None, **kwargs: Any) -> None:
         super().__init__(args, **kwargs)
         self._preset = load_preset(os.environ.get("FAS_REWARD_PRESET", "default"))
 
-    def __call__(
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]: as all of ms-swift's own
         self,
         completions: Sequence[Completion],
         label: Sequence[str] | None = None,

@@ -10,8 +10,7 @@ fails if a cheat
 - *earns as much* without looking: then nothing is to be learnt from faces.
 
 All three are asked of means over prompts, with three standard errors as the doubt. Lazy policies
-know as much as the honest one, so what they could earn more than it is what the judge misses in
-natural sentences; a margin keeps that from counting as long as it is small.
+know as much as the honest one: what they can earn more is what the judge misses in its sentences.
 """
 
 from __future__ import annotations
@@ -30,9 +29,6 @@ from fas_plugin.rewards.zoo import BASELINE, CHEATS, CONSTANT, HONEST, Kind, Pol
 HALF_GROUP = 4
 #: Standard errors that a difference must exceed to count.
 DOUBT = 3.0
-#: How much of the range of the total a cheat must earn more than the honest policy to win, and how
-#: many standard deviations of a group its advantage must be.
-MARGIN, ADVANTAGE_MARGIN = 0.02, 0.04
 
 
 def group_norm(rewards: Sequence[float]) -> list[float]:
@@ -64,13 +60,15 @@ class Estimate:
     mean: float
     error: float
 
-    def above(self, value: float) -> bool:
-        """Whether it lies above ``value`` beyond doubt."""
-        return self.mean - DOUBT * self.error > value
+    @property
+    def above_zero(self) -> bool:
+        """Whether it is, beyond doubt."""
+        return self.mean > DOUBT * self.error
 
-    def below(self, value: float) -> bool:
-        """Whether it lies below ``value`` beyond doubt."""
-        return self.mean + DOUBT * self.error < value
+    @property
+    def below_zero(self) -> bool:
+        """Whether it is, beyond doubt."""
+        return self.mean < -DOUBT * self.error
 
 
 @dataclass(frozen=True)
@@ -98,11 +96,11 @@ class Outcome:
         """How a cheat wins, or the empty string. Honest policies may."""
         if self.kind is Kind.HONEST:
             return ""
-        if self.gap.above(MARGIN):
+        if self.gap.above_zero:
             return "earns more"
-        if self.advantage.above(ADVANTAGE_MARGIN):
+        if self.advantage.above_zero:
             return "gains advantage"
-        if self.kind is Kind.BLIND and not self.gap.below(0):
+        if self.kind is Kind.BLIND and not self.gap.below_zero:
             return "earns as much"
         return ""
 

@@ -63,6 +63,15 @@ def test_the_gate_takes_from_blind_policies_more_than_from_honest_ones():
     assert with_gate.gap.mean < without.gap.mean - 0.02
 
 
+def test_credit_for_instruments_pays_no_guesses():
+    credited = dataclasses.replace(load_preset("default"), instrument_credit=0.2)
+    played = audit(credited)
+    outcomes = {o.policy: o.reward for o in played.outcomes}
+    assert not played.winners
+    assert outcomes["a guessed instrument"] < outcomes["always spoof, argued"]
+    assert outcomes["every instrument"] < outcomes["always spoof, argued"]
+
+
 @pytest.mark.parametrize("share", [0.2, 0.8])
 def test_without_class_weights_the_majority_answer_wins_on_unbalanced_prompts(share):
     played = audit(load_preset("default"), attack_share=share, policies=CONSTANT[:2])

@@ -78,6 +78,8 @@ fi
 MAX_PROMPTS=${MAX_PROMPTS:-1000000}    # of a pass; fewer for a trial
 TEMPERATURE=${TEMPERATURE:-1.0}        # of rollouts; OpenRLHF's default
 REWARD_PRESET=${REWARD_PRESET:-default}
+REWARD_HOST=${REWARD_HOST:-}           # where the reward server listens; empty: loopback, or on a Ray
+                                       # cluster this machine's first address, for the other nodes
 REWARD_PORT=${REWARD_PORT:-0}          # 0: any free port
 REWARD_URL=${REWARD_URL:-}             # a server that runs elsewhere, or a .py file; empty: start one
 FRAMES_PER_VIDEO=${FRAMES_PER_VIDEO:-2}  # two, as SSDG and FLIP test
@@ -185,7 +187,7 @@ predict() {
   local engine='{"gpu_memory_utilization": 0.8}'
   ((GPUS)) || engine='{"gpu_memory_utilization": 0.1, "enforce_eager": true}'
   fas-plugin predict "$1" "$prompts" "$RUN/predictions_$2.jsonl" --seed "$SEED" --engine "$engine" \
-    --samples "$EVAL_SAMPLES" --temperature "$EVAL_TEMPERATURE" \
+    --samples "$EVAL_SAMPLES" --temperature "$EVAL_TEMPERATURE" --top-p "$TOP_P" \
     --max-new-tokens "$MAX_NEW_TOKENS" --max-model-len "$MAX_LEN"
 }
 predict "$actor" before
@@ -194,7 +196,11 @@ predict "$actor" before
 if [[ ! -e $RUN/training_curves.json ]]; then
   if [[ -z $REWARD_URL ]]; then
     source recipes/reward_server.sh
-    reward_server_start "$REWARD_PORT" "$REWARD_PRESET" "$RUN/reward_server.log"
+    if [[ -z $REWARD_HOST ]]; then
+      REWARD_HOST=127.0.0.1
+      [[ -z ${RAY_ADDRESS:-} ]] || REWARD_HOST=$(hostname -I | cut -d' ' -f1)
+    fi
+    reward_server_start "$REWARD_HOST" "$REWARD_PORT" "$REWARD_PRESET" "$RUN"
   fi
   source recipes/ray.sh
   ray_start "$RUN" "$GPUS"

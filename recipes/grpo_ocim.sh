@@ -46,16 +46,18 @@ if [[ $MODEL == tiny ]]; then
   ROLLOUT_PROMPTS=${ROLLOUT_PROMPTS:-16}
   TRAIN_BATCH=${TRAIN_BATCH:-64}       # completions per optimiser step: two a rollout
   MICRO_BATCH=${MICRO_BATCH:-32}
-  EPISODES=${EPISODES:-1}              # passes over the training prompts, about 920
-  LEARNING_RATE=${LEARNING_RATE:-2e-3} # a million fresh weights bear, and need, far more than billions
-  ADAM_EPS=${ADAM_EPS:-1e-3}           # above most gradients: noise in idle weights is not blown up
-  KL_COEF=${KL_COEF:-0.02}
+  EPISODES=${EPISODES:-1}
+  MAX_PROMPTS=${MAX_PROMPTS:-640}      # of about 920; enough, and balanced like the whole
+  LEARNING_RATE=${LEARNING_RATE:-7e-4} # a million fresh weights bear, and need, far more than billions
+  ADAM_EPS=${ADAM_EPS:-2e-4}           # near the gradients: noise in idle weights is not blown up
+  KL_COEF=${KL_COEF:-0.04}             # DeepSeekMath's
   TOP_P=${TOP_P:-0.99}                 # keeps image placeholder tokens out of completions
   MAX_NEW_TOKENS=${MAX_NEW_TOKENS:-48}
   MAX_LEN=${MAX_LEN:-128}
   SAVE_STEPS=${SAVE_STEPS:-10}
   EVAL_SAMPLES=${EVAL_SAMPLES:-4}
   EVAL_TEMPERATURE=${EVAL_TEMPERATURE:-1.0}
+  DISK_GB=${DISK_GB:-1}                # free space to start with
 else
   IMAGE_SIZE=${IMAGE_SIZE:-448}        # FaceCoT and others; 256 image tokens of Qwen2.5-VL
   PROMPT=${PROMPT:-task_solving}       # the paper's paradigm, our wording
@@ -65,6 +67,7 @@ else
   TRAIN_BATCH=${TRAIN_BATCH:-512}      # one optimiser step a rollout: on-policy
   MICRO_BATCH=${MICRO_BATCH:-4}
   EPISODES=${EPISODES:-3}              # ours
+  MAX_PROMPTS=${MAX_PROMPTS:-1000000}  # of a pass; fewer for a trial
   LEARNING_RATE=${LEARNING_RATE:-1e-6} # OpenRLHF's default for actors
   ADAM_EPS=${ADAM_EPS:-1e-8}           # OpenRLHF's default
   KL_COEF=${KL_COEF:-0.001}            # ours; DeepSeekMath has 0.04, later work goes lower
@@ -74,8 +77,8 @@ else
   SAVE_STEPS=${SAVE_STEPS:-50}
   EVAL_SAMPLES=${EVAL_SAMPLES:-1}
   EVAL_TEMPERATURE=${EVAL_TEMPERATURE:-0.0}
+  DISK_GB=${DISK_GB:-120}              # two checkpoints of 3 billion weights with Adam's states
 fi
-MAX_PROMPTS=${MAX_PROMPTS:-1000000}    # of a pass; fewer for a trial
 TEMPERATURE=${TEMPERATURE:-1.0}        # of rollouts; OpenRLHF's default
 REWARD_PRESET=${REWARD_PRESET:-default}
 REWARD_HOST=${REWARD_HOST:-}           # where the reward server listens; empty: loopback, or on a Ray
@@ -153,6 +156,11 @@ finish() {
   rm -rf "${ray_folder:-}"
 }
 trap finish EXIT
+for folder in "$RUN" "$DATA"; do
+  mkdir -p "$folder"
+  free=$(df -Pk "$folder" | awk 'NR == 2 {print int($4 / 1048576)}')
+  ((free >= DISK_GB)) || fail "$folder: $free GiB free, DISK_GB=$DISK_GB wanted; free some space, choose another folder with RUN or DATA, or lower DISK_GB"
+done
 
 # --- 1. Videos to prompts -------------------------------------------------------------------------
 if [[ -n $synthetic ]]; then

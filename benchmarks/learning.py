@@ -14,7 +14,19 @@ import sys
 import time
 from pathlib import Path
 
+from fas_plugin.evaluation.reward_record import read_reward_curves
+
 ROOT = Path(__file__).parents[1]
+HEADER = (
+    "direction (synthetic)",
+    "seed",
+    "HTER before → after, %",
+    "AUC before → after",
+    "agreement before → after",
+    "class reward, first → last tenth",
+    "reasoning reward, first → last tenth",
+    "minutes",
+)
 
 
 def main() -> None:
@@ -22,46 +34,62 @@ def main() -> None:
     parser.add_argument("--targets", default="MCIO", help="letters of the unseen domains")
     parser.add_argument("--seeds", default="0,1,2", help="with commas between")
     options = parser.parse_args()
-    rows = []
+    runs = []
     for seed in options.seeds.split(","):
         for target in options.targets:
             run = ROOT / "runs" / f"ocim-{target}-tiny-seed{seed}"
-            began = time.monotonic()
             if not (run / "report.html").exists():
                 print(f"{target}, seed {seed} …", file=sys.stderr, flush=True)
-                subprocess.run(
-                    ["bash", ROOT / "recipes/grpo_ocim.sh"],
-                    env={**os.environ, "TARGET": target, "SEED": seed, "MODEL": "tiny"},
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    check=True,
-                )
-                (run / "seconds.json").write_text(json.dumps(time.monotonic() - began))
-            metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-            seconds = run / "seconds.json"
-            rows.append(
-                (metrics, seed, json.loads(seconds.read_text()) if seconds.exists() else None)
-            )
-    print_table(rows)
+                train(run, target, seed)
+            runs.append(run)
+    print_table(runs)
 
 
-def print_table(rows) -> None:
-    print("| direction (synthetic) | seed | HTER before | HTER after | AUC before | AUC after | agreement | minutes |")
-    print("|---|---|---|---|---|---|---|---|")
-    for metrics, seed, seconds in rows:
+def train(run: Path, target: str, seed: str) -> None:
+    began = time.monotonic()
+    subprocess.run(
+        ["bash", ROOT / "recipes/grpo_ocim.sh"],
+        env={**os.environ, "TARGET": target, "SEED": seed, "MODEL": "tiny"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    (run / "seconds.json").write_text(json.dumps(time.monotonic() - began))
+
+
+def print_table(runs: list[Path]) -> None:
+    print(f"| {' | '.join(HEADER)} |")
+    print("|---" * len(HEADER) + "|")
+    errors, worse = [], 0
+    for run in sorted(runs, key=lambda run: run.name):
+        metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
         before, after = metrics["before"], metrics["after"]
+        curves = read_reward_curves(run / "rewards.jsonl")
+        seconds = run / "seconds.json"
         cells = [
             metrics["protocol"]["title"],
-            seed,
-            *(f"{100 * part['hter']:.1f}" for part in (before, after)),
-            *(f"{part['auc']:.3f}" for part in (before, after)),
-            f"{after['think_answer_agreement']:.3f}",
-            "–" if seconds is None else f"{seconds / 60:.1f}",
+            metrics["settings"]["seed"],
+            f"{100 * before['hter']:.1f} → {100 * after['hter']:.1f}",
+            f"{before['auc']:.3f} → {after['auc']:.3f}",
+            f"{before['think_answer_agreement']:.3f} → {after['think_answer_agreement']:.3f}",
+            ends(curves["fas_class_consistency"]),
+            ends(curves["fas_reasoning_consistency"]),
+            f"{json.loads(seconds.read_text()) / 60:.1f}" if seconds.exists() else "–",
         ]
-        print("| " + " | ".join(cells) + " |")
-    mean = sum(metrics["after"]["hter"] for metrics, *_ in rows) / len(rows)
-    worse = sum(m["after"]["hter"] >= m["before"]["hter"] for m, *_ in rows)
-    print(f"\nmean HTER after training {100 * mean:.1f} %, {worse} of {len(rows)} runs no better than their start")
+        print(f"| {' | '.join(cells)} |")
+        errors.append(after["hter"])
+        worse += after["hter"] >= before["hter"]
+    print(
+        f"\nmean HTER after training {100 * sum(errors) / len(errors):.1f} %, "
+        f"{worse} of {len(runs)} runs no better than their start"
+    )
+
+
+def ends(curve: list[tuple[int, float]]) -> str:
+    """Means of the first and the last tenth of a curve."""
+    values = [value for _, value in curve]
+    tenth = max(1, len(values) // 10)
+    return f"{sum(values[:tenth]) / tenth:.2f} → {sum(values[-tenth:]) / tenth:.2f}"
 
 
 if __name__ == "__main__":

@@ -348,6 +348,7 @@ def _add_predict(commands) -> None:
     parser.add_argument("out", type=Path, help="JSON Lines file for the predictions")
     parser.add_argument("--samples", type=int, default=1, help="completions per frame")
     parser.add_argument("--temperature", type=float, default=0.0)
+    parser.add_argument("--top-p", type=float, default=1.0)
     parser.add_argument("--max-new-tokens", type=int, default=512)
     parser.add_argument("--max-model-len", type=int, default=4096)
     parser.add_argument("--seed", type=int, default=0)
@@ -369,6 +370,7 @@ def _predict(options: argparse.Namespace) -> None:
         options.out,
         n_samples=options.samples,
         temperature=options.temperature,
+        top_p=options.top_p,
         max_new_tokens=options.max_new_tokens,
         max_model_len=options.max_model_len,
         seed=options.seed,

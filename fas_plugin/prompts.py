@@ -48,6 +48,15 @@ PROMPTS: dict[str, Prompt] = {
 }
 
 
+def opening(rendered: str) -> str:
+    """The start of every completion that a chat template has already written into the prompt.
+
+    Templates of reasoning models end in an open think block; what the policy then writes is a
+    whole completion only together with that tag.
+    """
+    return "<think>" if rendered.rstrip().endswith("<think>") else ""
+
+
 def get_prompt(name: str) -> Prompt:
     """The prompt called ``name``.
 

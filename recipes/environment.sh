@@ -8,6 +8,8 @@ export RAY_USAGE_STATS_ENABLED=0 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
 if ((${GPUS:-0} == 0)); then
   export FAS_CPU_MODE=1 DS_ACCELERATOR=cpu
   export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(nproc)}
+  # Threads that wait give their core away: spinning ones make everything beside them many times slower.
+  export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
   export VLLM_CPU_KVCACHE_SPACE=${VLLM_CPU_KVCACHE_SPACE:-1}   # GiB
   export VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_CPU_CI_ENV=1    # share the cores with training
   export VLLM_ENABLE_V1_MULTIPROCESSING=0                      # one process less

@@ -46,16 +46,18 @@ if [[ $MODEL == tiny ]]; then
   ROLLOUT_PROMPTS=${ROLLOUT_PROMPTS:-16}
   TRAIN_BATCH=${TRAIN_BATCH:-64}       # completions per optimiser step: two a rollout
   MICRO_BATCH=${MICRO_BATCH:-32}
-  EPISODES=${EPISODES:-1}              # passes over the training prompts, about 920
-  LEARNING_RATE=${LEARNING_RATE:-2e-3} # a million fresh weights bear, and need, far more than billions
-  ADAM_EPS=${ADAM_EPS:-1e-3}           # above most gradients: noise in idle weights is not blown up
-  KL_COEF=${KL_COEF:-0.02}
+  EPISODES=${EPISODES:-1}
+  MAX_PROMPTS=${MAX_PROMPTS:-640}      # of about 920; enough, and balanced like the whole
+  LEARNING_RATE=${LEARNING_RATE:-7e-4} # a million fresh weights bear, and need, far more than billions
+  ADAM_EPS=${ADAM_EPS:-2e-4}           # near the gradients: noise in idle weights is not blown up
+  KL_COEF=${KL_COEF:-0.04}             # DeepSeekMath's
   TOP_P=${TOP_P:-0.99}                 # keeps image placeholder tokens out of completions
   MAX_NEW_TOKENS=${MAX_NEW_TOKENS:-48}
   MAX_LEN=${MAX_LEN:-128}
   SAVE_STEPS=${SAVE_STEPS:-10}
   EVAL_SAMPLES=${EVAL_SAMPLES:-4}
   EVAL_TEMPERATURE=${EVAL_TEMPERATURE:-1.0}
+  DISK_GB=${DISK_GB:-1}                # free space to start with
 else
   IMAGE_SIZE=${IMAGE_SIZE:-448}        # FaceCoT and others; 256 image tokens of Qwen2.5-VL
   PROMPT=${PROMPT:-task_solving}       # the paper's paradigm, our wording
@@ -65,6 +67,7 @@ else
   TRAIN_BATCH=${TRAIN_BATCH:-512}      # one optimiser step a rollout: on-policy
   MICRO_BATCH=${MICRO_BATCH:-4}
   EPISODES=${EPISODES:-3}              # ours
+  MAX_PROMPTS=${MAX_PROMPTS:-1000000}  # of a pass; fewer for a trial
   LEARNING_RATE=${LEARNING_RATE:-1e-6} # OpenRLHF's default for actors
   ADAM_EPS=${ADAM_EPS:-1e-8}           # OpenRLHF's default
   KL_COEF=${KL_COEF:-0.001}            # ours; DeepSeekMath has 0.04, later work goes lower
@@ -74,10 +77,12 @@ else
   SAVE_STEPS=${SAVE_STEPS:-50}
   EVAL_SAMPLES=${EVAL_SAMPLES:-1}
   EVAL_TEMPERATURE=${EVAL_TEMPERATURE:-0.0}
+  DISK_GB=${DISK_GB:-120}              # two checkpoints of 3 billion weights with Adam's states
 fi
-MAX_PROMPTS=${MAX_PROMPTS:-1000000}    # of a pass; fewer for a trial
 TEMPERATURE=${TEMPERATURE:-1.0}        # of rollouts; OpenRLHF's default
 REWARD_PRESET=${REWARD_PRESET:-default}
+REWARD_HOST=${REWARD_HOST:-}           # where the reward server listens; empty: loopback, or on a Ray
+                                       # cluster this machine's first address, for the other nodes
 REWARD_PORT=${REWARD_PORT:-0}          # 0: any free port
 REWARD_URL=${REWARD_URL:-}             # a server that runs elsewhere, or a .py file; empty: start one
 FRAMES_PER_VIDEO=${FRAMES_PER_VIDEO:-2}  # two, as SSDG and FLIP test
@@ -151,6 +156,11 @@ finish() {
   rm -rf "${ray_folder:-}"
 }
 trap finish EXIT
+for folder in "$RUN" "$DATA"; do
+  mkdir -p "$folder"
+  free=$(df -Pk "$folder" | awk 'NR == 2 {print int($4 / 1048576)}')
+  ((free >= DISK_GB)) || fail "$folder: $free GiB free, DISK_GB=$DISK_GB wanted; free some space, choose another folder with RUN or DATA, or lower DISK_GB"
+done
 
 # --- 1. Videos to prompts -------------------------------------------------------------------------
 if [[ -n $synthetic ]]; then
@@ -185,7 +195,7 @@ predict() {
   local engine='{"gpu_memory_utilization": 0.8}'
   ((GPUS)) || engine='{"gpu_memory_utilization": 0.1, "enforce_eager": true}'
   fas-plugin predict "$1" "$prompts" "$RUN/predictions_$2.jsonl" --seed "$SEED" --engine "$engine" \
-    --samples "$EVAL_SAMPLES" --temperature "$EVAL_TEMPERATURE" \
+    --samples "$EVAL_SAMPLES" --temperature "$EVAL_TEMPERATURE" --top-p "$TOP_P" \
     --max-new-tokens "$MAX_NEW_TOKENS" --max-model-len "$MAX_LEN"
 }
 predict "$actor" before
@@ -194,7 +204,11 @@ predict "$actor" before
 if [[ ! -e $RUN/training_curves.json ]]; then
   if [[ -z $REWARD_URL ]]; then
     source recipes/reward_server.sh
-    reward_server_start "$REWARD_PORT" "$REWARD_PRESET" "$RUN/reward_server.log"
+    if [[ -z $REWARD_HOST ]]; then
+      REWARD_HOST=127.0.0.1
+      [[ -z ${RAY_ADDRESS:-} ]] || REWARD_HOST=$(hostname -I | cut -d' ' -f1)
+    fi
+    reward_server_start "$REWARD_HOST" "$REWARD_PORT" "$REWARD_PRESET" "$RUN"
   fi
   source recipes/ray.sh
   ray_start "$RUN" "$GPUS"

@@ -24,6 +24,8 @@ for line in sys.stdin:
     values = "  ".join(
         f"{name} {status[key]:.3f}" for name, key in SHOWN.items() if status.get(key) is not None
     )
+    if not values:
+        continue  # too few groups were left for an optimiser step
     # OpenRLHF's "pass rate" is completions kept per prompt drawn, in per cent.
     kept, rate = status.get("rollout/num_samples"), status.get("dynamic_filtering_pass_rate")
     drawn = f"  {100 * kept / rate:.0f} prompts" if kept and rate else ""

@@ -13,10 +13,10 @@ ray_start() {
     --include-dashboard=false --disable-usage-stats > "$log" 2>&1 &
   local pid=$!
   for ((i = 0; i < 240; i++)); do
-    grep -q 'Ray runtime started' "$log" && break
+    grep -qs 'Ray runtime started' "$log" && break
     kill -0 "$pid" 2>/dev/null || break
     sleep 0.25
   done
-  grep -q 'Ray runtime started' "$log" || fail "Ray did not start; $log says why"
+  grep -qs 'Ray runtime started' "$log" || fail "Ray did not start; $log says why"
   export RAY_ADDRESS=127.0.0.1:$port
 }

@@ -17,18 +17,22 @@ from fas_plugin.evaluation.metrics import arrays, roc
 from fas_plugin.evaluation.predictions import Prediction, per_video
 from fas_plugin.labels import FasClass
 
+#: Name in the reward server's record -> title.
+REWARDS = {
+    "reward": "total reward",
+    "fas_class_consistency": "class consistency",
+    "fas_reasoning_consistency": "reasoning consistency",
+    "fas_format": "format",
+    "fas_answer_real": "share of answers that say real",
+    "fas_think_words": "words of reasoning",
+}
 #: TensorBoard tag -> title.
-REWARD_TAGS = {
+GROUP_TAGS = {
     "train/reward": "total reward",
     "train/fas_class_consistency": "class consistency",
     "train/fas_reasoning_consistency": "reasoning consistency",
-    "train/fas_format": "format",
-}
-GROUP_TAGS = {
     "train/group_reward_std": "reward spread within groups",
     "train/dynamic_filtering_pass_rate": "samples kept per 100 prompts drawn",
-    "train/fas_answer_real": "share of answers that say real",
-    "train/fas_think_words": "words of reasoning",
     "train/kl": "KL to the start (k3)",
     "train/actor_grad_norm": "gradient norm",
 }
@@ -90,9 +94,9 @@ def histogram_figure(predictions: Mapping[str, Sequence[Prediction]]) -> Markup:
 
 
 def curves_figure(
-    curves: Mapping[str, Sequence[tuple[int, float]]], tags: Mapping[str, str]
+    curves: Mapping[str, Sequence[tuple[int, float]]], tags: Mapping[str, str], unit: str
 ) -> Markup | None:
-    """Small panels of training curves; None when none of the tags was logged."""
+    """Small panels of training curves over ``unit``; None when none of the tags was logged."""
     shown = {tag: curves[tag] for tag in tags if curves.get(tag)}
     if not shown:
         return None
@@ -107,7 +111,7 @@ def curves_figure(
             axes.plot(steps, values, color="#9db9e8", linewidth=1)
             axes.plot(steps, _smooth(values), color="#2563c9", linewidth=2)
             axes.set_title(tags[tag], fontsize=10)
-            axes.set_xlabel("step")
+            axes.set_xlabel(unit)
         for axes in list(panels.flat)[len(shown) :]:
             axes.set_visible(False)
         return _svg(figure, "Training curves: " + ", ".join(tags[tag] for tag in shown))

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from fas_plugin.completion import parse_completion
 from fas_plugin.labels import FasClass
+from fas_plugin.prompts import opening
 from fas_plugin.rewards.stance import stance
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def predict(
     *,
     n_samples: int,
     temperature: float,
+    top_p: float,
     max_new_tokens: int,
     max_model_len: int,
     seed: int,
@@ -50,6 +52,7 @@ def predict(
             goes on from there.
         n_samples: completions per row; the first one is stored.
         temperature: of sampling; 0 is greedy, for one sample.
+        top_p: share of the probability mass that is sampled from, in (0, 1].
         max_new_tokens: upper bound of a completion, in tokens.
         max_model_len: upper bound of prompt and completion, in tokens.
         seed: of the sampler.
@@ -78,6 +81,7 @@ def predict(
         sampling = SamplingParams(
             n=n_samples,
             temperature=temperature,
+            top_p=top_p,
             max_tokens=max_new_tokens,
             logprobs=TOP_LOGPROBS,
             skip_special_tokens=False,
@@ -89,8 +93,10 @@ def predict(
             for chunk in _chunks(todo):
                 requests = [_request(tokenizer, row) for _, row in chunk]
                 outputs = engine.generate(requests, sampling, use_tqdm=False)
-                for (split, row), output in zip(chunk, outputs, strict=True):
-                    file.write(json.dumps(_prediction(split, row, output.outputs)) + "\n")
+                for (split, row), request, output in zip(chunk, requests, outputs, strict=True):
+                    opened = opening(request["prompt"])
+                    prediction = _prediction(split, row, opened, output.outputs)
+                    file.write(json.dumps(prediction) + "\n")
                 file.flush()
                 bar.update(len(chunk))
     os.replace(partial, out)
@@ -123,7 +129,9 @@ def answer_probability(texts: Sequence[str], logprobs: Sequence[dict[int, Any]])
     return None
 
 
-def _prediction(split: str, row: dict[str, Any], samples: Sequence[Any]) -> dict[str, Any]:
+def _prediction(
+    split: str, row: dict[str, Any], opened: str, samples: Sequence[Any]
+) -> dict[str, Any]:
     scores = []
     for sample in samples:
         alternatives = sample.logprobs or []
@@ -133,10 +141,10 @@ def _prediction(split: str, row: dict[str, Any], samples: Sequence[Any]) -> dict
         score = answer_probability(texts, alternatives)
         if score is None:  # no word to weigh: fall back to what the text says, undecided if nothing
             score = {FasClass.REAL: 1.0, FasClass.SPOOF: 0.0, None: 0.5}[
-                parse_completion(sample.text).answer
+                parse_completion(opened + sample.text).answer
             ]
         scores.append(score)
-    shown = samples[0].text
+    shown = opened + samples[0].text
     completion = parse_completion(shown)
     argued = stance(completion.think).cls if completion.think else None
     return {

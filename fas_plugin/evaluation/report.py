@@ -19,6 +19,7 @@ from fas_plugin.datasets.protocols import load_protocol
 from fas_plugin.evaluation import figures
 from fas_plugin.evaluation.metrics import evaluate
 from fas_plugin.evaluation.predictions import Prediction, read_predictions
+from fas_plugin.evaluation.reward_record import read_reward_curves
 from fas_plugin.labels import INSTRUMENTS
 
 #: Frames in the gallery and the side of their pictures, in pixels: they bound the page's size.
@@ -44,7 +45,8 @@ def write_report(run: Path) -> Path:
     """Evaluate the predictions in a run folder and write ``metrics.json`` and ``report.html``.
 
     Reads ``run.json``, ``predictions_after.jsonl`` and, where there are any,
-    ``predictions_before.jsonl``, ``training_curves.json`` and ``policy/warm_up.json``.
+    ``predictions_before.jsonl``, ``rewards.jsonl``, ``training_curves.json`` and
+    ``policy/warm_up.json``.
 
     Returns:
         The path of the page. It loads nothing from anywhere else.
@@ -83,8 +85,10 @@ def write_report(run: Path) -> Path:
         instruments=_instruments(metrics, list(predictions)),
         roc=figures.roc_figure(predictions),
         histograms=figures.histogram_figure(predictions),
-        reward_curves=figures.curves_figure(curves, figures.REWARD_TAGS),
-        group_curves=figures.curves_figure(curves, figures.GROUP_TAGS),
+        reward_curves=figures.curves_figure(
+            read_reward_curves(run / "rewards.jsonl"), figures.REWARDS, "completions scored"
+        ),
+        group_curves=figures.curves_figure(curves, figures.GROUP_TAGS, "step"),
         gallery=_gallery(predictions["after"], metrics["after"]["threshold"]),
     )
     _write(run / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")

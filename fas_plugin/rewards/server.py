@@ -14,6 +14,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,9 @@ class _Refusal(Exception):
 class RewardApp:
     """The ASGI application."""
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, record: Path | None = None) -> None:
         self._preset = preset
+        self._record = record and os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._routes: dict[str, dict[str, Callable[[bytes], dict[str, Any]]]] = {
             "/get_reward": {"POST": self._get_reward},
             "/healthz": {"GET": lambda _: {"status": "ok"}},
@@ -92,9 +94,15 @@ class RewardApp:
                 422, f"unequal lengths: {lengths}; expected one prompt and label a query"
             )
         try:
-            return get_reward(request["query"], request["prompts"], request["labels"], self._preset)
+            answer = get_reward(
+                request["query"], request["prompts"], request["labels"], self._preset
+            )
         except ValueError as error:  # an unknown label
             raise _Refusal(422, f"labels: {str(error)[:300]}") from None
+        if self._record is not None:
+            # One write: lines of several workers do not mix, and a kill leaves whole lines.
+            os.write(self._record, _record_lines(answer))
+        return answer
 
     def _version(self) -> dict[str, Any]:
         return {
@@ -102,6 +110,16 @@ class RewardApp:
             "preset": self._preset.name,
             "preset_version": self._preset.version,
         }
+
+
+def _record_lines(answer: dict[str, Any]) -> bytes:
+    """A JSON line per completion: when it was scored, its total and what is logged of it."""
+    now, logs = round(time.time(), 3), answer["extra_logs"]
+    rows = (
+        {"time": now, "reward": reward, **{name: values[i] for name, values in logs.items()}}
+        for i, reward in enumerate(answer["rewards"])
+    )
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
 async def _read_body(receive: _Receive) -> bytes:
@@ -139,7 +157,12 @@ def _expectation(error: Any) -> str:
 
 
 def run_server(
-    *, host: str = "127.0.0.1", port: int = 5000, preset: str = "default", workers: int = 1
+    *,
+    host: str = "127.0.0.1",
+    port: int = 5000,
+    preset: str = "default",
+    workers: int = 1,
+    record: Path | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests in flight.
 
@@ -148,15 +171,19 @@ def run_server(
         port: 0 takes a free one and prints it.
         preset: reward preset, by name or path.
         workers: processes; a dead one is replaced.
+        record: file that gets a JSON line per scored completion; it holds no text of any.
 
     Raises:
-        OSError: the port is in use.
+        OSError: the port is in use, or ``record`` cannot be written.
         ValueError: unknown or malformed preset.
     """
     import uvicorn
 
     chosen = load_preset(preset)
     os.environ["FAS_REWARD_PRESET"] = preset  # worker processes build their own application
+    if record:
+        record.open("a").close()  # fails here rather than in a worker
+        os.environ["FAS_REWARD_RECORD"] = str(record.absolute())
     listener = _listen(host, port)
     logger.info(
         "reward server %s on http://%s:%d/get_reward, preset %s/%d %s",
@@ -186,8 +213,11 @@ def run_server(
 
 
 def create_app() -> RewardApp:
-    """The application with the preset that :func:`run_server` was given."""
-    return RewardApp(load_preset(os.environ.get("FAS_REWARD_PRESET", "default")))
+    """The application with the preset and record that :func:`run_server` was given."""
+    record = os.environ.get("FAS_REWARD_RECORD")
+    return RewardApp(
+        load_preset(os.environ.get("FAS_REWARD_PRESET", "default")), Path(record) if record else None
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -213,10 +243,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=5000, help="0 takes a free one")
     parser.add_argument("--preset", default="default", help="reward preset: name or JSON file")
     parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--record", type=Path, help="append the rewards of each completion here")
 
 
 def serve(options: argparse.Namespace) -> None:
-    run_server(host=options.host, port=options.port, preset=options.preset, workers=options.workers)
+    run_server(
+        host=options.host,
+        port=options.port,
+        preset=options.preset,
+        workers=options.workers,
+        record=options.record,
+    )
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def test_report_without_curves_or_before_says_so(run):
     (run / "training_curves.json").unlink()
     (run / "predictions_before.jsonl").unlink()
     page = write_report(run).read_text()
-    assert "No training curves were recorded" in page
+    assert "there is no record of them" in page
     assert "before" not in json.loads((run / "metrics.json").read_text())
 
 
@@ -125,3 +125,10 @@ def test_a_record_twice_is_refused_by_name(run):
     path.write_text("\n".join([*lines, lines[0]]))
     with pytest.raises(PredictionsError, match="1 records more than once: M/0#0"):
         read_predictions(path)
+
+
+def test_recorded_rewards_are_drawn(run):
+    row = {"time": 1.0, "reward": 0.5, "fas_class_consistency": 1.0}
+    (run / "rewards.jsonl").write_text((json.dumps(row) + "\n") * 300)
+    page = write_report(run).read_text()
+    assert "completions scored" in page and "there is no record of them" not in page

@@ -25,8 +25,8 @@ def completion(think, answer):
     [
         (FOR_SPOOF, "spoof", "spoof:replay.tablet", 1.0),
         (FOR_REAL, "real", "real", 1.0),
-        (FOR_REAL, "spoof", "spoof", 0.7),
-        ("A face.", "spoof", "spoof", 0.7),
+        (FOR_REAL, "spoof", "spoof", 0.5),
+        ("A face.", "spoof", "spoof", 0.5),
         (FOR_REAL, "real", "spoof", 0.1),
         (FOR_SPOOF, "real", "spoof", 0.1),
         (FOR_REAL, "", "real", 0.1),

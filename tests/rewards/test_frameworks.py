@@ -133,8 +133,8 @@ def test_the_file_works_as_a_remote_url(monkeypatch):
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    right = "<think>A face.</think><answer>real</answer>"  # 0.7 under the default preset
-    assert module.reward_func([right], [""], ["real"])["rewards"] == [0.5]
+    wrong = "<think>A face.</think><answer>real</answer>"  # 0.1 under the default preset
+    assert module.reward_func([wrong], [""], ["spoof"])["rewards"] == [0.0]
 
 
 def test_scoring_needs_the_base_install_only():

@@ -193,7 +193,7 @@ def test_the_recipe_keeps_the_server_alive_after_kill_9(tmp_path):
     root=$PWD
     source recipes/environment.sh
     source recipes/reward_server.sh
-    reward_server_start 0 default {tmp_path}/server.log
+    reward_server_start 127.0.0.1 0 default {tmp_path}
     echo "$REWARD_URL"
     read -r _
     reward_server_stop
@@ -204,7 +204,7 @@ def test_the_recipe_keeps_the_server_alive_after_kill_9(tmp_path):
     url = bash.stdout.readline().strip()
     port = int(url.split(":")[2].split("/")[0])
     try:
-        [pid] = processes(f"serve --port {port}")
+        [pid] = processes(f"serve .*--port {port} ")
         os.kill(pid, signal.SIGKILL)
         began = time.monotonic()
         while True:
@@ -217,9 +217,19 @@ def test_the_recipe_keeps_the_server_alive_after_kill_9(tmp_path):
     finally:
         bash.communicate("stop\n", timeout=20)
     assert bash.returncode == 0
-    assert not processes(f"serve --port {port}")
+    assert not processes(f"serve .*--port {port} ")
 
 
 def processes(command):
     found = subprocess.run(["pgrep", "-f", command], capture_output=True, text=True)
     return [int(line) for line in found.stdout.split()]
+
+
+def test_the_record_has_a_line_per_completion_and_no_text(tmp_path):
+    port, record = free_port(), tmp_path / "rewards.jsonl"
+    with running(port, "--record", str(record)):
+        post(port, {"query": ["p" + RIGHT] * 2, "prompts": ["p"] * 2, "labels": ["real", "spoof"]})
+        post(port, {"query": ["p"], "prompts": ["p"], "labels": ["no class"]})  # refused: no line
+    rows = [json.loads(line) for line in record.read_text().splitlines()]
+    assert [row["fas_class_consistency"] for row in rows] == [1.0, 0.0]
+    assert rows[0]["reward"] == 1.0 and "pores" not in record.read_text()

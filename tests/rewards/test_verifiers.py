@@ -59,7 +59,7 @@ def test_verifiers_scores_a_trace():
 def test_reasoning_that_the_server_took_apart_counts():
     think, answer = RIGHT.removeprefix("<think>").split("</think>")
     assert scored("spoof", content=answer, reasoning_content=think).reward == pytest.approx(1.0)
-    assert scored("spoof", content=answer).reward == pytest.approx(0.6)
+    assert scored("spoof", content=answer).reward == pytest.approx(0.4)
     assert scored("spoof", content=None).reward == 0.0
 
 

@@ -71,9 +71,9 @@ def test_verls_reward_manager_calls_it(tokenizer, path):
 
 def test_the_preset_comes_from_verls_reward_kwargs(tokenizer):
     naive = manager(tokenizer, "pkg://fas_plugin.rewards.frameworks.verl", preset="paper")
-    row = sample(tokenizer, "<think>a face.</think><answer>real</answer>", "real")
+    row = sample(tokenizer, "<think>a face.</think><answer>real</answer>", "spoof")
     answer = naive.loop.run_until_complete(naive.run_single(row))
-    assert answer["reward_score"] == pytest.approx(0.5)
+    assert answer["reward_score"] == 0.0  # 0.1 under the default preset
 
 
 def test_a_bad_label_reaches_the_caller(tokenizer):

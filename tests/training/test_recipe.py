@@ -16,7 +16,7 @@ SETTINGS = {
     "SYNTHETIC_SIZE": "tiny",
     "EYES_STEPS": "3",
     "WARM_UP_STEPS": "120",
-    "MAX_PROMPTS": "24",
+    "MAX_PROMPTS": "32",
     "SAVE_STEPS": "1",
     "GROUP_SIZE": "4",
     "ROLLOUT_PROMPTS": "4",
@@ -54,6 +54,14 @@ def test_recipe_trains_survives_a_kill_and_reports(tmp_path):
         assert job.poll() is None, job.communicate()[0][-4000:]
         assert time.monotonic() < deadline
         time.sleep(0.5)
+    # The reward server dies first: that costs a pause. Then the whole job, outright.
+    [server] = processes(f"serve .*--record {run}/rewards.jsonl")
+    os.kill(server, signal.SIGKILL)
+    scored = len((run / "rewards.jsonl").read_bytes())
+    while len((run / "rewards.jsonl").read_bytes()) == scored and job.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert "starting it again" in (run / "reward_server.log").read_text()
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
     before = (run / "predictions_before.jsonl").stat().st_mtime
@@ -82,6 +90,11 @@ def test_recipe_trains_survives_a_kill_and_reports(tmp_path):
     assert not [path for path in environments if mark in read_bytes(path)]  # nothing left running
 
 
+def processes(command):
+    found = subprocess.run(["pgrep", "-f", command], capture_output=True, text=True)
+    return [int(line) for line in found.stdout.split()]
+
+
 def read_bytes(path):
     try:
         return path.read_bytes()
@@ -95,6 +108,8 @@ def read_bytes(path):
         ({"TARGET": "X"}, "TARGET=X: expected O (OULU-NPU)"),
         ({"OCIM_ROOT": "/nowhere"}, "OCIM_ROOT=/nowhere: no such folder"),
         ({"OCIM_ROOT": "."}, "no folder for oulu_npu"),
+        ({"DISK_GB": "1000000"}, "GiB free, DISK_GB=1000000 wanted; free some space"),
+        ({"DATA": "/proc/none"}, "/proc/none"),
     ],
 )
 def test_bad_settings_end_early_with_one_message(tmp_path, settings, message):

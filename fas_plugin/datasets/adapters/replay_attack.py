@@ -60,10 +60,12 @@ def _clips(folder: Path, skip: Skip) -> Iterator[Clip]:
 
 def _annotation(folder: Path, path: Path) -> Path | None:
     parts = path.relative_to(folder).with_suffix(".face").parts
+    lower = tuple(part.lower() for part in parts[:-1]) + parts[-1:]
     for start in range(len(parts) - 1):  # with and without the levels that archives add
-        candidate = Path(folder, "face-locations", *parts[start:])
-        if candidate.is_file():
-            return candidate
+        for tail in (parts[start:], lower[start:]):
+            candidate = Path(folder, "face-locations", *tail)
+            if candidate.is_file():
+                return candidate
     return None
 
 

@@ -203,13 +203,22 @@ def _encode(path: Path, frames: list[np.ndarray], clip: Clip) -> None:
     quality = {
         "mpeg4": {"qscale:v": "2", "flags": "+qscale", "global_quality": str(118 * 2)},
         "mjpeg": {"flags": "+qscale", "global_quality": str(118 * 2)},
-        "h264": {"crf": "16", "preset": "veryfast"},
+        # With B-frames, x264 now and then writes other bytes for the same frames.
+        "h264": {"crf": "16", "preset": "veryfast", "bf": "0"},
     }[clip.codec]
-    container = path.suffix.lstrip(".")
-    with (
-        reporting_full_disk(path.parent),
-        av.open(str(partial), "w", format=container, options={"fflags": "+bitexact"}) as out,
-    ):
+    try:
+        with reporting_full_disk(path.parent):
+            _write_video(partial, path.suffix.lstrip("."), frames, clip, quality)
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _write_video(
+    path: Path, container: str, frames: list[np.ndarray], clip: Clip, quality: dict[str, str]
+) -> None:
+    with av.open(str(path), "w", format=container, options={"fflags": "+bitexact"}) as out:
         stream = out.add_stream(clip.codec, rate=fractions.Fraction(FRAME_RATE), options=quality)
         stream.width, stream.height = clip.size
         stream.pix_fmt = "yuvj420p" if clip.codec == "mjpeg" else "yuv420p"
@@ -218,4 +227,3 @@ def _encode(path: Path, frames: list[np.ndarray], clip: Clip) -> None:
         for frame in frames:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         out.mux(stream.encode())
-    os.replace(partial, path)

@@ -35,10 +35,11 @@ from fas_plugin.training.tiny_policy.observe import level, measure, terciles
 
 logger = logging.getLogger(__name__)
 
-#: How often the conclusion follows the majority of the opinions, and the answer the conclusion. Not
-#: always, so that consistency, too, is left to be learnt from its reward.
-CONCLUSION_AGREEMENT = 0.95
-ANSWER_AGREEMENT = 0.85
+#: How often the conclusion follows the majority of the opinions, and the answer the conclusion. The
+#: conclusion is the looser one: GRPO finds its way where there is choice, and is to find it in the
+#: reasoning. The answer is not tied to it either: consistency is left to be learnt from its reward.
+CONCLUSION_AGREEMENT = 0.75
+ANSWER_AGREEMENT = 0.93
 
 BATCH = 32
 LEARNING_RATE = 3e-3

@@ -12,21 +12,18 @@ Terms follow ISO/IEC 30107-3: *bona fide*, *attack*, *presentation attack instru
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 
 class LabelError(ValueError):
     """A label string that names no class or no known instrument."""
 
 
-class FasClass(str, Enum):
+class FasClass(StrEnum):
     """Bona fide or attack. The value is the word used on the wire and in ``<answer>``."""
 
     REAL = "real"
     SPOOF = "spoof"
-
-    def __str__(self) -> str:
-        return self.value
 
     @property
     def other(self) -> FasClass:

@@ -216,7 +216,8 @@ def create_app() -> RewardApp:
     """The application with the preset and record that :func:`run_server` was given."""
     record = os.environ.get("FAS_REWARD_RECORD")
     return RewardApp(
-        load_preset(os.environ.get("FAS_REWARD_PRESET", "default")), Path(record) if record else None
+        load_preset(os.environ.get("FAS_REWARD_PRESET", "default")),
+        Path(record) if record else None,
     )
 
 

@@ -11,6 +11,7 @@ patched packages are refused: a patch that silently misses its target would trai
 
 from __future__ import annotations
 
+import contextlib
 import importlib.abc
 import importlib.metadata
 import os
@@ -105,10 +106,8 @@ class _PatchingLoader(importlib.abc.Loader):
         except BaseException:
             patch.close()
             raise
-        try:
+        with contextlib.suppress(StopIteration):
             patch.send(module)
-        except StopIteration:
-            pass
 
     def __getattr__(self, name: str) -> Any:  # get_source, is_package, … of the real loader
         return getattr(self._loader, name)

@@ -30,7 +30,7 @@ def write_video(path, count=10, size=(64, 48), codec="mpeg4"):
 def test_frames_are_distinct_ordered_and_spread(count, k):
     indices = frame_indices(count, k)
     assert len(indices) == min(k, count)
-    assert indices == sorted(set(indices)) and 0 <= indices[0] and indices[-1] < count
+    assert indices == sorted(set(indices)) and indices[0] >= 0 and indices[-1] < count
     gaps = {b - a for a, b in pairwise(indices)}
     assert len(gaps) <= 1 or max(gaps) - min(gaps) == 1
 

@@ -8,7 +8,9 @@ from fas_plugin.evaluation.reward_record import POINTS, read_reward_curves
 
 
 def record(path, count):
-    rows = [{"time": i, "reward": i / count, "fas_format": float(i >= count / 2)} for i in range(count)]
+    rows = [
+        {"time": i, "reward": i / count, "fas_format": float(i >= count / 2)} for i in range(count)
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 

@@ -168,12 +168,12 @@ def render_clip(
                 sheet = replace(medium, period=medium.period * (1 + 0.004 * shift[0]))
                 scene = present(_moved(open_eyes, shift), behind, sheet, centre)
                 if clip.instrument == "print.cut":
-                    through = _moved(person_now, shift + (1.5, 1.0))
+                    through = _moved(person_now, shift + np.array((1.5, 1.0)))
                     radius = scale * person.eye_size * 0.72
                     scene = cut_eyes(scene, through, list(eyes + shift), radius)
         shift = 0.8 * shift + step
         frames.append(take(_moved(scene, shift - offset), camera, random))
-        boxes.append(box + (*shift, 0, 0))
+        boxes.append(box + np.array((*shift, 0, 0)))
         eye_points.append(eyes + shift)
     return frames, np.array(boxes), np.array(eye_points)
 

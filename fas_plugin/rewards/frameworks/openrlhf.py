@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from fas_plugin.labels import FasClass
+from fas_plugin.prompts import opening
 from fas_plugin.rewards.combine import Preset, RewardResult, load_preset, score_batch
 
 logger = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def get_reward(
             f"{len(queries)} queries, {len(prompts)} prompts and {len(labels)} labels; "
             "expected as many of each"
         )
-    responses = [_opened(p) + extract_response(q, p) for q, p in zip(queries, prompts, strict=True)]
+    responses = [opening(p) + extract_response(q, p) for q, p in zip(queries, prompts, strict=True)]
     results = score_batch(responses, labels, preset)
     logs = [_logs(result) for result in results]
     return {
@@ -118,11 +119,6 @@ def _end_of_prompt(query: str, prompt: str) -> int | None:
         start = image.end()
     found = query.find(prompt[start:], position)
     return None if found < 0 else found + len(prompt) - start
-
-
-def _opened(prompt: str) -> str:
-    """The think tag, where the chat template has written it for the policy already."""
-    return "<think>" if prompt.rstrip().endswith("<think>") else ""
 
 
 @cache

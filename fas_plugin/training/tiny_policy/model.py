@@ -170,7 +170,10 @@ def _prime_eyes(visual) -> None:
     with torch.no_grad():
         # A still image is shown as two equal frames, hence the same filter twice.
         visual.patch_embed.proj.weight[: len(start)] = start[:, :, None]
-        for layer in (mlp.gate_proj, mlp.up_proj):  # silu(r) r + silu(-r) (-r) is close to r squared
+        for layer in (
+            mlp.gate_proj,
+            mlp.up_proj,
+        ):  # silu(r) r + silu(-r) (-r) is close to r squared
             layer.weight[: 2 * GRATINGS] = 0
             layer.weight[units, units] = 1
             layer.weight[GRATINGS + units, units] = -1

@@ -87,6 +87,7 @@ REWARD_PORT=${REWARD_PORT:-0}          # 0: any free port
 REWARD_URL=${REWARD_URL:-}             # a server that runs elsewhere, or a .py file; empty: start one
 FRAMES_PER_VIDEO=${FRAMES_PER_VIDEO:-2}  # two, as SSDG and FLIP test
 
+RUN=$(realpath -m "$RUN") DATA=$(realpath -m "$DATA")  # Ray's workers may run in other folders
 [[ $TARGET =~ ^[OCIM]$ ]] || fail "TARGET=$TARGET: expected O (OULU-NPU), C (CASIA-FASD), I (Replay-Attack) or M (MSU-MFSD)"
 [[ -z $OCIM_ROOT || -d $OCIM_ROOT ]] || fail "OCIM_ROOT=$OCIM_ROOT: no such folder; give the folder that holds the four datasets, or leave it empty for a synthetic OCIM"
 

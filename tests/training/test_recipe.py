@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -121,17 +122,29 @@ def test_bad_settings_end_early_with_one_message(tmp_path, settings, message):
     assert message in output and "Traceback" not in output
 
 
-def test_dry_run_prints_the_command_and_does_nothing(tmp_path):
-    environment = {**os.environ, "GPUS": "8", "MODEL": "Qwen/Qwen2.5-VL-3B-Instruct", "TARGET": "O"}
-    answer = subprocess.run(
+def dry_run(folder, **settings):
+    return subprocess.run(
         ["bash", ROOT / "recipes/grpo_ocim.sh", "--dry-run"],
-        cwd=tmp_path,
-        env=environment,
+        cwd=folder,
+        env={**os.environ, **settings},
         capture_output=True,
         text=True,
         check=True,
-    )
-    command = answer.stdout
+    ).stdout
+
+
+GPU_JOB = {"GPUS": "8", "MODEL": "Qwen/Qwen2.5-VL-3B-Instruct", "TARGET": "O"}
+
+
+def test_openrlhf_knows_every_flag_of_the_gpu_job(tmp_path):
+    """Its parser names the flags it does not know before it does anything else."""
+    command = [*shlex.split(dry_run(tmp_path, **GPU_JOB)), "--no-such-flag"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert answer.stderr.endswith("error: unrecognized arguments: --no-such-flag\n")
+
+
+def test_dry_run_prints_the_command_and_does_nothing(tmp_path):
+    command = dry_run(tmp_path, **GPU_JOB)
     assert "--algo.advantage.estimator group_norm" in command and "k3" in command
     assert "--actor.num_gpus_per_node 8" in command and "flash_attention_2" in command
     assert not list(tmp_path.iterdir())

@@ -1,7 +1,5 @@
 """The class-consistent reward, its credit for instruments and the weights of the classes."""
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,21 +123,3 @@ def test_weighted_totals_stay_in_range(share, label, name):
 def test_a_bad_setting_is_named(write, changes, message):
     with pytest.raises(PresetError, match=message):
         load_preset(write(**changes))
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(**changes):
-        data = {
-            "schema_version": 1,
-            "name": "mine",
-            "version": 1,
-            "weights": {"format": 0.1, "class_consistency": 0.6, "reasoning_consistency": 0.3},
-            "gates": {},
-            "reasons": {"weights": "tried", "gates": "tried"},
-        }
-        path = tmp_path / "mine.json"
-        path.write_text(json.dumps({**data, **changes}))
-        return str(path)
-
-    return write

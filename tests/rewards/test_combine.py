@@ -115,24 +115,6 @@ def test_unknown_preset_lists_the_known_ones():
     assert preset_names() == ["default", "paper"]
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(**changes):
-        data = {
-            "schema_version": 1,
-            "name": "mine",
-            "version": 3,
-            "weights": {"format": 0.2, "class_consistency": 0.5, "reasoning_consistency": 0.3},
-            "gates": {"reasoning_consistency": ["format", "class_consistency"]},
-            "reasons": {"weights": "tried", "gates": "tried"},
-        }
-        path = tmp_path / "mine.json"
-        path.write_text(json.dumps({**data, **changes}))
-        return str(path)
-
-    return write
-
-
 def test_a_preset_of_ones_own(write):
     preset = load_preset(write())
     assert preset.id == "mine/3"

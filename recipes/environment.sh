@@ -3,6 +3,7 @@
 
 export TOKENIZERS_PARALLELISM=false   # OpenRLHF forks after tokenising
 export VLLM_LOGGING_LEVEL=${VLLM_LOGGING_LEVEL:-ERROR}   # its warnings about CPUs fill pages
+export VLLM_PLUGINS=${VLLM_PLUGINS-}   # none: what other packages register costs each process seconds
 export RAY_USAGE_STATS_ENABLED=0 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
 
 if ((${GPUS:-0} == 0)); then

@@ -1,63 +1,53 @@
-"""Every word that the rewards can read, as data: classes, evidence, negation, discourse.
+"""The words that carry a text's structure, as data: classes, negation, claims, discourse.
 
 One table per role; phrases are separated by commas and matched longest first, on folded text (see
-``wording.fold``): lower case, no accents, no hyphens. A plural in -s is found by its singular.
-Chinese phrases stand in the same tables. A phrase has one role; the later table wins.
+``tokens``): lower case, no accents, no hyphens, no plural -s. Chinese phrases stand in the same
+tables. A phrase has one role; the later table wins. What is *seen* is not in here: which words speak
+for which class, and how strongly, is learned (``rewards.evidence``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, auto
-
-from fas_plugin.labels import FasClass
+from enum import StrEnum
 
 
-class Role(Enum):
-    """What a phrase does in a sentence."""
+class Role(StrEnum):
+    """What a token does in a sentence. The value is its letter in a string of roles."""
 
-    __hash__ = object.__hash__  # sets of roles are made per word; Enum's own hash is slow
-
-    CLASS = auto()  #: names one of the two classes, or an instrument
-    BARE = auto()  #: names an instrument when it is all that an answer says ("photo")
-    EVIDENCE = auto()  #: something visible that speaks for a class
-    NEGATION = auto()  #: turns what follows (or, at the end, what precedes)
-    THAN = auto()  #: turns what follows, whatever was negated before it
-    CLAIM = auto()  #: a verb or noun that asserts what follows
-    PREDICATE = auto()  #: makes a statement out of words, asserts no class
-    EXISTS = auto()  #: a predicate that asserts the class in its subject ("is present")
-    SUBJECT = auto()  #: starts a new statement after a comma
-    MODAL = auto()  #: weakens its own clause
-    UNDECIDED = auto()  #: says that there is no decision
-    CONTRAST = auto()  #: what follows outweighs what came before
-    TURN = auto()  #: the same, inside a clause ("is actually")
-    CONCLUSION = auto()  #: what follows is the verdict
-    LIKELY = auto()  #: the same, less sure: argues for a class, decides none
-    CONCESSION = auto()  #: what follows is outweighed by the rest
-    REASON = auto()  #: what follows supports the rest
-    CONDITION = auto()  #: what follows is hypothetical
-    TASK = auto()  #: the sentence restates the task
-    GRADER = auto()  #: the sentence addresses whoever grades
-    AND = auto()
-    OR = auto()
-    NEUTRAL = auto()  #: contains a word of another table and means nothing here
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A phrase's role and, for classes and evidence, what it speaks for and how strongly."""
-
-    role: Role
-    cls: FasClass | None = None
-    weight: float = 1.0
+    REAL = "R"  #: names the class real
+    SPOOF = "S"  #: names the class spoof, or an instrument
+    BARE = "B"  #: names an instrument when it is all that an answer says ("photo")
+    NEGATION = "n"  #: turns what follows (or, at the end, what precedes)
+    FORWARD = "f"  #: turns what precedes only with a predicate behind ("pores are not visible")
+    THAN = "t"  #: turns what follows, whatever was negated before it
+    CLAIM = "c"  #: a verb or noun that asserts what follows
+    PREDICATE = "p"  #: makes a statement out of words, asserts no class
+    EXISTS = "e"  #: a predicate that asserts the class in its subject ("is present")
+    SUBJECT = "s"  #: starts a new statement after a comma
+    GENERIC = "g"  #: makes a rule of a subject ("a real face shows pores")
+    MODAL = "m"  #: weakens its own clause
+    UNDECIDED = "u"  #: says that there is no decision
+    CONTRAST = "K"  #: what follows outweighs what came before
+    TURN = "T"  #: the same, inside a clause ("is actually")
+    CONCLUSION = "C"  #: what follows is the verdict
+    LIKELY = "L"  #: the same, less sure: argues for a class, decides none
+    CONCESSION = "Q"  #: what follows is outweighed by the rest
+    REASON = "r"  #: what follows supports the rest
+    CONDITION = "i"  #: what follows is hypothetical
+    TASK = "k"  #: the sentence restates the task
+    GRADER = "G"  #: the sentence addresses whoever grades
+    AND = "a"
+    OR = "o"
+    STOP = "."
+    QUESTION = "?"
+    COMMA = ","
+    NEUTRAL = "_"
 
 
-REAL, SPOOF = FasClass.REAL, FasClass.SPOOF
-
-TABLES: tuple[tuple[Entry, str], ...] = (
+TABLES: tuple[tuple[Role, str], ...] = (
     # --- the classes -------------------------------------------------------------------------
     (
-        Entry(Role.CLASS, REAL),
+        Role.REAL,
         """real, bona fide, bonafide, live, genuine, authentic, alive, living, legitimate, liveness
         confirmed, actual person, actual human, actual face, actual people, real person, real human,
         real face, live person, live face, live human, live subject, living person, living human,
@@ -67,7 +57,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         真人, 活体, 活體, 真实, 真實, 真的, 真脸, 真臉, 真, 本人, 活人, 真实人脸, 真人脸""",
     ),
     (
-        Entry(Role.CLASS, SPOOF),
+        Role.SPOOF,
         """spoof, spoofed, spoofing, spoof attack, fake, faked, attack, presentation attack,
         attack presentation, counterfeit, forged, forgery, fraud, fraudulent, inauthentic, unreal,
         impostor, imposter, artefact attack, nonlive, lifeless,
@@ -95,58 +85,13 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         人偶, 假面""",
     ),
     (
-        Entry(Role.BARE, SPOOF),
+        Role.BARE,
         """photo, photograph, picture, screen, display, paper, phone, smartphone, tablet, monitor,
         laptop, ipad, video, makeup, make up, makeup attack, 照片, 相片, 屏幕, 螢幕, 显示器, 手机, 平板, 视频, 纸张""",
     ),
-    # --- evidence that can be seen -----------------------------------------------------------
-    (
-        Entry(Role.EVIDENCE, SPOOF, 1.5),
-        """moire, moire pattern, halftone, half tone, halftone dot, print dot, printing dot, ink dot,
-        rosette, bezel, screen bezel, device bezel, screen edge, screen border, screen frame, device
-        frame, device edge, phone edge, tablet edge, paper edge, paper border, edge of paper, edge of
-        the paper, edges of the paper, photo edge, sheet edge, edge of a sheet, paper texture, paper
-        fold, paper crease, pixel grid, screen pixel, subpixel, sub pixel, pixel structure, scan
-        line, scanline, refresh line, refresh band, screen door, screen glare, screen reflection,
-        glare of a screen, glare of the screen, backlight bleed, finger holding, holding fingers,
-        eye hole, eye cutout, mask edge, mask seam, silicone seam, seam of the mask, banding,
-        摩尔纹, 摩爾紋, 边框, 邊框, 屏幕边框, 纸张边缘, 纸边, 网点, 網點, 半色调, 像素网格, 像素点, 屏幕反光, 扫描线, 折痕""",
-    ),
-    (
-        Entry(Role.EVIDENCE, SPOOF, 1.0),
-        """flat, flatness, two dimensional, 2d, planar, no depth, depthless, dull, washed out, waxy,
-        plastic, glossy paper, specular sheet, artificial, unnatural, too smooth, overly smooth, too
-        uniform, unnaturally smooth, uniform texture, colour cast, color cast, bluish cast, colour
-        shift, color shift, limited gamut, narrow gamut, pixelated, pixelation, glare, crease,
-        creased, wrinkled paper, curled, warped, bent paper, straight border, rectangular border,
-        rectangular edge, rectangular frame, rectangular outline, white border, cut edge, frozen,
-        motionless, rigid, print artefact, print artifact, suspicious, display artefact, display artifact,
-        compression grid, screen light,
-        平面, 平坦, 扁平, 反光, 失真, 僵硬, 不自然, 色偏, 过于光滑""",
-    ),
-    (
-        Entry(Role.EVIDENCE, REAL, 1.5),
-        """pore, skin pore, natural pore, visible pore, natural skin texture, natural skin, skin
-        texture, fine skin detail, fine hair, stray hair, facial hair detail, peach fuzz, vellus
-        hair, catchlight, corneal reflection, specular highlight on the cornea, reflection in the
-        pupil, blink, blinking, eye blink, micro expression, micro movement, pulse, sign of life,
-        signs of life, liveness cue, sign of liveness, signs of liveness, liveness, subsurface
-        scattering, blood vessel, vein, depth of the face, facial depth, natural depth, three
-        dimensional, 3d structure, 3d shape, 3d depth, 3d,
-        毛孔, 皮肤纹理, 皮膚紋理, 自然纹理, 立体, 立體, 立体感, 眨眼, 微表情, 眼神光, 生命体征, 血管""",
-    ),
-    (
-        Entry(Role.EVIDENCE, REAL, 0.75),
-        """natural, depth, relief, parallax, blemish, freckle, wrinkle, fine line, fine detail, soft
-        shadow, smooth shading, gradual shading, natural shading, natural shadow, natural light,
-        natural lighting, natural colour, natural color, natural highlight, natural expression,
-        consistent shadow, consistent lighting, skin tone variation, uneven skin tone, lifelike,
-        continuous background, unbroken background,
-        自然, 深度, 层次, 皱纹, 光影自然, 阴影自然""",
-    ),
     # --- negation ----------------------------------------------------------------------------
     (
-        Entry(Role.NEGATION),
+        Role.NEGATION,
         """not, no, non, never, nothing, nobody, neither, nor, none, without, cannot, cant, isnt, arent, doesnt, dont,
         wasnt, hardly, barely, scarcely, lack, lacks, lacking, lacked, lack of, absence of, absent,
         missing, devoid of, free of, free from, nowhere, nonexistent, fail to, fails to, failed to,
@@ -161,10 +106,11 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         不, 不是, 并不是, 并非, 並非, 没有, 沒有, 无, 無, 未, 未见, 未见到, 未发现, 非, 缺乏, 缺少, 缺失, 排除, 看不到,
         看不出, 不像, 而非, 而不是, 不存在, 不具备, 否""",
     ),
-    (Entry(Role.THAN), "than"),
+    (Role.FORWARD, "not, no, non, without, rather than, instead of, unlike, as opposed to, in contrast to"),
+    (Role.THAN, "than"),
     # --- statements --------------------------------------------------------------------------
     (
-        Entry(Role.CLAIM),
+        Role.CLAIM,
         """is, are, was, were, be, been, being, am, look, looks, looking, looked, appear, appears,
         appeared, appearing, seem, seems, seemed, show, shows, showing, depict, depicts,
         depicting, display, displays, displaying, indicate, indicates, indicating, indicated, suggest,
@@ -184,7 +130,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         认为, 符合, 证明, 為, 为, 答案, 呈现""",
     ),
     (
-        Entry(Role.PREDICATE),
+        Role.PREDICATE,
         """has, have, had, having, there, see, seen, sees, observe, observed, notice, noticed, exhibit,
         exhibits, exhibiting, contain, contains, reflect, reflects, remain, remains, run, runs,
         running, cover, covers, surround, surrounds, cast, casts, catch, catches, vary, varies, do,
@@ -193,23 +139,24 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         有, 可见, 可見, 存在, 出现, 看到, 具有, 具备, 能看到, 发现, 清晰""",
     ),
     (
-        Entry(Role.EXISTS),
+        Role.EXISTS,
         """present, visible, standing, sitting, facing, stands, sits, faces, in view, presented, placed,
         raised, held, held up, shown, displayed, used, worn, photographed, filmed""",
     ),
     (
-        Entry(Role.SUBJECT),
+        Role.SUBJECT,
         """it, this, that, these, those, the, i, we, they, he, she, you, its, my, our,
         这, 这是, 该, 图像, 图片""",
     ),
+    (Role.GENERIC, "a, an, any, most, many, all, every, each, usual, typical, actual, often"),
     # --- certainty ---------------------------------------------------------------------------
     (
-        Entry(Role.MODAL),
+        Role.MODAL,
         """may, might, could, maybe, perhaps, possibly, possible, potentially, possibility, would,
         should, conceivably, presumably, either, 可能, 也许, 或许, 大概, 疑似, 或者是""",
     ),
     (
-        Entry(Role.UNDECIDED),
+        Role.UNDECIDED,
         """not sure, unsure, uncertain, not certain, undecided, unclear, not clear, unclear whether,
         ambiguous, inconclusive, indeterminate, undetermined, hard to tell, hard to say, hard to
         decide, hard to know, difficult to tell, difficult to say, difficult to decide, cannot tell,
@@ -226,7 +173,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
     ),
     # --- how statements weigh on each other --------------------------------------------------
     (
-        Entry(Role.CONTRAST),
+        Role.CONTRAST,
         """but, however, yet, nevertheless, nonetheless, still, whereas, on the other hand, on closer
         look, on closer inspection, upon closer inspection, at closer inspection, looking closer,
         looking closely, a closer look, wait, hmm, no wait, on second thought, on reflection, let me
@@ -235,11 +182,11 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         但, 但是, 然而, 不过, 不過, 可是, 等等, 仔细看, 仔细观察, 细看, 却""",
     ),
     (
-        Entry(Role.TURN),
+        Role.TURN,
         "actually, in fact, in reality, in truth, rather, really, instead, 其实, 实际上, 事实上",
     ),
     (
-        Entry(Role.CONCLUSION),
+        Role.CONCLUSION,
         """therefore, thus, hence, consequently, accordingly, overall, in conclusion, to conclude,
         conclusion, in summary, in sum, to sum up, all in all, on balance, taken together, altogether,
         as a result, finally, final, final verdict, clearly, obviously, definitely, certainly,
@@ -249,27 +196,27 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         因此, 所以, 因而, 故, 故而, 综上, 综上所述, 总之, 总的来说, 最终, 结论, 由此, 显然, 明显, 应是""",
     ),
     (
-        Entry(Role.LIKELY),
+        Role.LIKELY,
         "likely, most likely, very likely, highly likely, more likely, probably, 很可能, 大概率, 极有可能",
     ),
     (
-        Entry(Role.CONCESSION),
+        Role.CONCESSION,
         """although, though, even though, albeit, while, whilst, despite, in spite of, notwithstanding,
         at first glance, at first sight, on first sight, at first, at a glance, initially, on the
         surface, superficially, admittedly, granted, first impression, my first impression,
         虽然, 雖然, 尽管, 儘管, 即使, 乍看, 乍一看, 初看, 起初, 表面上""",
     ),
     (
-        Entry(Role.REASON),
+        Role.REASON,
         "because, since, given that, due to, owing to, as there, 因为, 由于, 鉴于",
     ),
     (
-        Entry(Role.CONDITION),
+        Role.CONDITION,
         "if, unless, suppose, supposing, assuming, had it been, whether, 如果, 若, 假如, 倘若, 是否",
     ),
     # --- sentences to leave out --------------------------------------------------------------
     (
-        Entry(Role.TASK),
+        Role.TASK,
         """the task, my task, task is, i need to determine, i need to decide, i need to check, i need
         to classify, i need to assess, i need to analyse, i need to analyze, i need to figure, we need
         to determine, we need to decide, we need to check, i have to decide, i have to determine, we
@@ -282,7 +229,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         任务, 判断是否, 需要判断, 请判断, 需要确定, 问题是, 关键词""",
     ),
     (
-        Entry(Role.GRADER),
+        Role.GRADER,
         """grader, grading, evaluator, reward, reward model, the judge, dear judge, judge should,
         ignore all, ignore previous, ignore the, ignore any, disregard, instruction, system prompt,
         full mark, full score, maximum score, high score, full credit, correct label, true label,
@@ -290,10 +237,10 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         must, you should, you are, your, 请给, 评分, 打分, 奖励, 满分, 忽略""",
     ),
     # --- glue --------------------------------------------------------------------------------
-    (Entry(Role.AND), "and, as well as, plus, along with, 和, 与, 以及, 并且, 且, 而且, 也"),
-    (Entry(Role.OR), "or, 或, 或者, 还是, 還是"),
+    (Role.AND, "and, as well as, plus, along with, 和, 与, 以及, 并且, 且, 而且, 也"),
+    (Role.OR, "or, 或, 或者, 还是, 還是"),
     (
-        Entry(Role.NEUTRAL),
+        Role.NEUTRAL,
         """real time, real world, real life, live stream, live view, live preview, anti spoofing, anti
         spoof, face anti spoofing, spoof detection, spoofing detection, attack detection, presentation
         attack detection, liveness detection, liveness check, attack type, attack instrument,

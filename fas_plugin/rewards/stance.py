@@ -1,25 +1,34 @@
-"""What a reasoning argues for: a deterministic, local judge without a model.
+"""What a reasoning argues for: a deterministic, local judge.
 
 Explicit verdicts ("so this is a live face") decide; where there are none, evidence that is said to
-be visible does ("moire bands run across the cheek"). Task talk, questions, hypotheses, keyword lists
+be visible does ("ripples run across the cheek"). What words are evidence is learned (``evidence``),
+what is said of them is read by rules (``wording``). Task talk, questions, hypotheses, keyword lists
 and words to the grader count for nothing; hedging and unresolved conflict give no stance.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from fas_plugin.labels import FasClass
-from fas_plugin.lexicon import Role
+from fas_plugin.tokens import encode, roles, token_spans, weights
 from fas_plugin.wording import Clause, clauses, resolve
 
 #: Only the end of a longer reasoning is read, where conclusions stand. Characters.
 MAX_REASONING = 20_000
 
-#: Weight of evidence that a concession grants and of evidence that a contrast stresses.
-_CONCEDED, _STRESSED = 0.25, 2.0
+#: Weight of evidence in a clause that concedes, contrasts, or may be.
+_CONCEDED, _STRESSED, _MODAL = 0.25, 1.5, 0.3
+#: What a contrast leaves of the evidence before it.
+_OVERRULED = 0.5
+#: No clause counts for more than this.
+_CLAUSE = 4.0
 #: Evidence alone decides from this weight on, and if it outweighs the other side so many times.
-_ENOUGH, _CLEAR = 0.75, 2.5
+_ENOUGH, _CLEAR = 1.2, 2.0
+
+#: Three or more words without a sentence: "moire, bezel, halftone".
+_KEYWORDS = re.compile(r"(?:_{1,2},){3,}_{0,3}[.]?")
 
 
 @dataclass(frozen=True)
@@ -43,39 +52,52 @@ class Stance:
 def stance(reasoning: str) -> Stance:
     """The class that ``reasoning`` argues for. Never raises on a string; linear in its length."""
     offset = max(0, len(reasoning) - MAX_REASONING)
-    read = [c for c in clauses(reasoning[offset:]) if not c.ignored]
-    weights = _weigh(read)
-    spans = tuple(
-        Span(m.start + offset, m.end + offset, m.cls) for c in read if c.states for m in c.mentions
-    )
-    real, spoof = weights[FasClass.REAL], weights[FasClass.SPOOF]
+    text = reasoning[offset:]
+    cls, confidence, read = judge(text)
+    mentions = [m for c in read for m in c.mentions]
+    places = token_spans(text) if mentions else []
+    spans = tuple(Span(places[m.at][0] + offset, places[m.at][1] + offset, m.cls) for m in mentions)
+    return Stance(cls, confidence, spans)
+
+
+def judge(reasoning: str) -> tuple[FasClass | None, float, list[Clause]]:
+    """Class, confidence and the clauses that were weighed."""
+    codes = encode(reasoning[-MAX_REASONING:])
+    letters = roles(codes)
+    if _KEYWORDS.fullmatch(letters):
+        return None, 0.0, []
+    read = [c for c in clauses(letters, weights(codes)) if not c.ignored]
+    real, spoof = _weigh(read)
     balance = (real - spoof) / (real + spoof) if real + spoof else 0.0
-    verdict = resolve(read)
-    if cls := verdict.cls:
+    cls = resolve(read).cls
+    if cls:
         agreement = balance if cls is FasClass.REAL else -balance
-        return Stance(cls, round(0.75 + 0.25 * agreement, 4), spans)
-    contested = any(m.claimed for c in read for m in c.mentions) or any(
-        Role.UNDECIDED in c.roles for c in read
-    )
-    cls = FasClass.REAL if balance > 0 else FasClass.SPOOF
+        return cls, round(0.75 + 0.25 * agreement, 4), read
+    contested = any("u" in c.roles for c in read) or any(m.claimed for c in read for m in c.mentions)
     winner, loser = max(real, spoof), min(real, spoof)
     if contested or winner < _ENOUGH or winner < _CLEAR * loser:
-        return Stance(None, 0.0, spans)
-    return Stance(cls, round(abs(balance) * min(1.0, 0.25 + winner / 8), 4), spans)
+        return None, 0.0, read
+    cls = FasClass.REAL if balance > 0 else FasClass.SPOOF
+    return cls, round(abs(balance) * min(1.0, 0.25 + winner / 16), 4), read
 
 
-def _weigh(read: list[Clause]) -> dict[FasClass, float]:
-    """The evidence for either class, each clause as strong as the way it is put."""
-    weights = dict.fromkeys(FasClass, 0.0)
+def _weigh(read: list[Clause]) -> tuple[float, float]:
+    """The evidence for real and for spoof, each clause as strong as the way it is put."""
+    real = spoof = 0.0
     for clause in read:
-        if not clause.states or clause.roles & {Role.MODAL, Role.UNDECIDED}:
-            continue
+        letters = clause.roles
         factor = 1.0
-        if Role.CONCESSION in clause.roles:
+        if "Q" in letters:
             factor = _CONCEDED
-        elif clause.roles & {Role.CONTRAST, Role.TURN}:
+        elif "K" in letters or "T" in letters:
             factor = _STRESSED
-        for mention in clause.mentions:
-            if mention.evidence:
-                weights[mention.cls] += factor * mention.weight
-    return weights
+            real *= _OVERRULED
+            spoof *= _OVERRULED
+        if "m" in letters or "u" in letters:
+            factor *= _MODAL
+        evidence = factor * max(-_CLAUSE, min(_CLAUSE, clause.evidence))
+        if evidence > 0:
+            real += evidence
+        else:
+            spoof -= evidence
+    return real, spoof

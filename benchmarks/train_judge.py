@@ -26,14 +26,12 @@ from fas_plugin.tokens import stem, words
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "fas_plugin" / "evidence.tsv"
-NEGATIONS = {
-    stem(w.strip())
-    for role, table in TABLES
-    if role in (Role.NEGATION, Role.FORWARD)
-    for w in table.split(",")
-    if " " not in w.strip()
-}
+#: What words do in a sentence. Those that do something are no evidence.
+ROLES = {stem(w.strip()): role for role, table in TABLES for w in table.split(",")}
+EVIDENT = (Role.NEUTRAL, Role.REAL, Role.SPOOF, Role.BARE)
 WIDTH, EPOCHS, SEED = 64, 300, 0
+#: How strongly neutral clauses, all words of the language, and free weights are held to zero.
+NEUTRAL, UNKNOWN, FREE = 0.15, 0.02, 0.05
 
 
 def read_clauses() -> tuple[list[list[tuple[str, int]]], np.ndarray]:
@@ -49,15 +47,15 @@ def read_clauses() -> tuple[list[list[tuple[str, int]]], np.ndarray]:
 
 
 def sign(clause: str) -> list[tuple[str, int]]:
-    """The words with -1 where a negation before them turns them."""
+    """The words with -1 where a negation before them turns them, 0 where they are no evidence."""
     signed, current = [], 1
     for word in words(clause):
-        if word in NEGATIONS:
+        role = ROLES.get(word, Role.NEUTRAL)
+        if role in (Role.NEGATION, Role.FORWARD):
             current = -current
         elif not word[0].isalnum():
             current = 1
-        else:
-            signed.append((word, current))
+        signed.append((word, current if word[0].isalnum() and role in EVIDENT else 0))
     return signed
 
 
@@ -74,11 +72,13 @@ def count(clauses: list[list[tuple[str, int]]], pairs: bool) -> list[Counter[str
     for signed in clauses:
         counts: Counter[str] = Counter()
         if pairs:
-            for (a, _), (b, s) in zip(signed, signed[1:], strict=False):
-                counts[f"{a} {b}"] += s
+            for (a, before), (b, s) in zip(signed, signed[1:], strict=False):
+                if before and s:
+                    counts[f"{a} {b}"] += s
         else:
             for word, s in signed:
-                counts[word] += s
+                if s:
+                    counts[word] += s
         result.append(counts)
     return result
 
@@ -105,18 +105,21 @@ def train(embeddings: dict[str, np.ndarray]) -> dict[str, float]:
         ],
         lr=3e-3,
     )
+    names = [w for w in embeddings if ROLES.get(w, Role.NEUTRAL) in EVIDENT]
+    everything = torch.tensor(np.array([embeddings[w] for w in names]))
     for _ in range(EPOCHS):
         weight = net(F.dropout(vectors, 0.3))[:, 0] + free
         scores = x @ weight + x2 @ free_pairs
-        fit = torch.where(y != 0, F.softplus(-y * scores), 0.15 * scores**2).mean()
-        loss = fit + 0.05 * (free.square().sum() + free_pairs.square().sum()) / len(y)
+        fit = torch.where(y != 0, F.softplus(-y * scores), NEUTRAL * scores**2).mean()
+        some = everything[torch.randint(len(names), (1024,))]
+        loss = fit + UNKNOWN * net(some).square().mean()
+        loss = loss + FREE * (free.square().sum() + free_pairs.square().sum()) / len(y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     print(f"loss {loss.item():.3f}")
     with torch.no_grad():
-        names = list(embeddings)
-        learned = net(torch.tensor(np.array([embeddings[w] for w in names])))[:, 0]
+        learned = net(everything)[:, 0]
         result = dict(zip(names, learned.tolist(), strict=True))
         for word, i in known.items():
             result[word] = result.get(word, 0.0) + free[i].item()

@@ -28,7 +28,8 @@ HERE = Path(__file__).parent
 TARGET = HERE.parent / "fas_plugin" / "evidence.tsv"
 #: What words do in a sentence. Those that do something are no evidence.
 ROLES = {stem(w.strip()): role for role, table in TABLES for w in table.split(",")}
-EVIDENT = (Role.NEUTRAL, Role.REAL, Role.SPOOF, Role.BARE)
+EVIDENT = (Role.NEUTRAL, Role.BARE)
+PAIRED = (*EVIDENT, Role.GLUE)
 WIDTH, EPOCHS, SEED = 64, 300, 0
 #: How strongly neutral clauses, all words of the language, and free weights are held to zero.
 NEUTRAL, UNKNOWN, FREE = 0.15, 0.02, 0.05
@@ -47,7 +48,7 @@ def read_clauses() -> tuple[list[list[tuple[str, int]]], np.ndarray]:
 
 
 def sign(clause: str) -> list[tuple[str, int]]:
-    """The words with -1 where a negation before them turns them, 0 where they are no evidence."""
+    """The words with -1 where a negation before them turns them, 0 where they can be no evidence."""
     signed, current = [], 1
     for word in words(clause):
         role = ROLES.get(word, Role.NEUTRAL)
@@ -55,7 +56,7 @@ def sign(clause: str) -> list[tuple[str, int]]:
             current = -current
         elif not word[0].isalnum():
             current = 1
-        signed.append((word, current if word[0].isalnum() and role in EVIDENT else 0))
+        signed.append((word, current if word[0].isalnum() and role in PAIRED else 0))
     return signed
 
 
@@ -77,7 +78,7 @@ def count(clauses: list[list[tuple[str, int]]], pairs: bool) -> list[Counter[str
                     counts[f"{a} {b}"] += s
         else:
             for word, s in signed:
-                if s:
+                if s and ROLES.get(word, Role.NEUTRAL) in EVIDENT:
                     counts[word] += s
         result.append(counts)
     return result

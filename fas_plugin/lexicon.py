@@ -41,10 +41,34 @@ class Role(StrEnum):
     STOP = "."
     QUESTION = "?"
     COMMA = ","
-    NEUTRAL = "_"
+    GLUE = "x"  #: no evidence by itself, whatever it was learned with
+    NEUTRAL = "_"  #: may be evidence
 
 
 TABLES: tuple[tuple[Role, str], ...] = (
+    # --- words that are no evidence by themselves -----------------------------------------------
+    (
+        Role.GLUE,
+        """in, on, at, of, to, from, by, for, as, like, into, onto, over, under, above, below, between,
+        behind, beside, near, next, along, across, around, through, off, out, up, down, about, after,
+        before, during, within, against, toward, towards, among, per, via, upon, inside, outside,
+        what, which, who, whom, whose, where, when, why, how, then, one, two, three, four, five, six,
+        first, second, third, last, step, image, picture, frame, face, man, woman, person, people,
+        guy, someone, somebody, find, let, me, us, him, her, his, their, them, he, himself, herself,
+        itself, oneself, thing, something, anything, everything, some, other, another, such, own,
+        too, very, quite, just, also, only, even, almost, nearly, well, now, here, again, always,
+        ever, sometime, will, shall, ll, ve, re, m, d, take, took, taken, get, got, go, goe, come,
+        came, put, keep, kept, say, said, tell, told, call, called, ask, use, need, want, try, know,
+        known, given, label, class, subject, sample, presentation, cue, observation, analysis,
+        edge, colour, color, light, lighting, reflection, 
+        background, nose, mouth, lip, cheek, forehead, chin, jaw, ear,  brow, eyebrow,
+        neck, head, hand, left, right, top, bottom, side, middle, centre, center, corner, area,
+        region, part, place, point, time, way, kind, sort, type, lot, bit, first, while, done, think,
+        check, note,  camera, lens, scene, room, wall, shirt, view, zoom, closer, close,
+        closely, look, both, all, any, each, every, more, less, most, least, much, many, few, same,
+        small, large, big, long, short, high, low, new, old, good, bad, dark, bright, white, black,
+        red, blue, green, yellow, grey, gray, brown, pink, clear, clearly, strong, weak, whole""",
+    ),
     # --- the classes -------------------------------------------------------------------------
     (
         Role.REAL,
@@ -53,7 +77,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         real face, live person, live face, live human, live subject, living person, living human,
         living face, genuine face, genuine person, true face, flesh and blood, person in front of
         the camera, human in front of the camera, person before the camera, person facing the camera,
-        physically present,
+        physically present, flesh, in the flesh, in person, living tissue, living flesh, human being, alive and well,
         真人, 活体, 活體, 真实, 真實, 真的, 真脸, 真臉, 真, 本人, 活人, 真实人脸, 真人脸""",
     ),
     (
@@ -75,7 +99,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         tablet, on a monitor, on a laptop, on an ipad, on a phone screen, on a mobile screen,
         on a digital screen, on an electronic display, on paper, on a sheet of paper,
         on a piece of paper, from a screen, screen display, phone screen,
-        mask, face mask attack, 3d mask, silicone mask, latex mask, rubber mask, rigid mask, resin
+        silicone, latex, mask, face mask attack, 3d mask, silicone mask, latex mask, rubber mask, rigid mask, resin
         mask, plaster mask, paper mask, plastic mask, transparent mask, partial mask, half mask,
         mannequin, manikin, dummy, doll, wax figure, wax head, fake head, sculpture, bust, statue,
         cutout, cut out, paper cut, like paper, that of paper, cardboard face, poster, impersonation makeup, impersonation
@@ -153,7 +177,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
     (
         Role.MODAL,
         """may, might, could, maybe, perhaps, possibly, possible, potentially, possibility, would,
-        should, conceivably, presumably, either, 可能, 也许, 或许, 大概, 疑似, 或者是""",
+        conceivably, presumably, either, 可能, 也许, 或许, 大概, 疑似, 或者是""",
     ),
     (
         Role.UNDECIDED,
@@ -169,7 +193,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         does not mean, does not prove, not conclusive, not necessarily, conflicting, does not matter,
         cannot be determined, can not be determined, undeterminable, nothing can be said, cannot be
         judged, cannot be assessed, cannot be told,
-        无法判断, 无法确定, 不确定, 难以判断, 难以确定, 不清楚, 不知道, 说不准, 不好说, 不一定""",
+        说不清楚, 说不清, 都有可能, 都成立, 两种解释, 看不清, 看不出什么, 无法判断, 无法确定, 不确定, 难以判断, 难以确定, 不清楚, 不知道, 说不准, 不好说, 不一定""",
     ),
     # --- how statements weigh on each other --------------------------------------------------
     (
@@ -212,7 +236,8 @@ TABLES: tuple[tuple[Role, str], ...] = (
     ),
     (
         Role.CONDITION,
-        "if, unless, suppose, supposing, assuming, had it been, whether, 如果, 若, 假如, 倘若, 是否",
+        """if, unless, suppose, supposing, assuming, had it been, whether, were it, were this, were she, were he, were they, were there, had this,
+        had she, had he, 如果, 若, 假如, 倘若, 是否""",
     ),
     # --- sentences to leave out --------------------------------------------------------------
     (
@@ -224,9 +249,9 @@ TABLES: tuple[tuple[Role, str], ...] = (
         let me see, let me analyse, let me analyze, let us check, let us see, i will check, i will
         analyse, i will analyze, i will look, determine if, determine whether, decide if, decide
         whether, check if, check whether, the options, options are, two classes, possible answers,
-        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, write the
+        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, my job, in this task, one usually, anti spoofing system, majority of, write the
         reasoning, solve the task, describe what, to check for, look for, things to look for,
-        任务, 判断是否, 需要判断, 请判断, 需要确定, 问题是, 关键词""",
+        再判断, 一般会, 通常会, 任务, 判断是否, 需要判断, 请判断, 需要确定, 问题是, 关键词""",
     ),
     (
         Role.GRADER,
@@ -234,9 +259,11 @@ TABLES: tuple[tuple[Role, str], ...] = (
         ignore all, ignore previous, ignore the, ignore any, disregard, instruction, system prompt,
         full mark, full score, maximum score, high score, full credit, correct label, true label,
         ground truth, gold label, mark this, mark it, score this, score it, rate this, please, you
-        must, you should, you are, your, 请给, 评分, 打分, 奖励, 满分, 忽略""",
+        must, you should, you are, set stance, set the stance, system, note to, count this, give 1, accept
+        that, output, your, 请给, 评分, 打分, 奖励, 满分, 忽略""",
     ),
     # --- glue --------------------------------------------------------------------------------
+    # --- glue that joins ---------------------------------------------------------------------
     (Role.AND, "and, as well as, plus, along with, 和, 与, 以及, 并且, 且, 而且, 也"),
     (Role.OR, "or, 或, 或者, 还是, 還是"),
     (

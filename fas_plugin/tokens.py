@@ -34,6 +34,9 @@ _MARKS = {
 #: Four letters and an -s that is no plural.
 _NO_PLURAL = frozenset("lens does this thus plus news alas bias iris".split())
 
+#: An 's behind any other word is a possessive.
+_PRONOUNS = frozenset("it that this there here he she what who where how".split())
+
 #: A chunk longer than this is not remembered.
 _MAX_CHUNK = 40
 #: As many chunks are remembered before the memory starts anew.
@@ -139,9 +142,11 @@ def words(text: str) -> Iterator[str]:
             yield stem(token)
 
 
-def _written_out(first: str, ending: str) -> tuple[str, str]:
+def _written_out(first: str, ending: str) -> tuple[str, ...]:
     if ending == "t" and first.endswith("n"):  # isn't, can't
         return ("can" if first in ("can", "won") else first[:-1]), "not"
+    if ending == "s" and first not in _PRONOUNS:  # a possessive
+        return (stem(first),)
     return first, "is" if ending in ("s", "re", "m") else ending
 
 

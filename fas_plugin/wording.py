@@ -22,12 +22,15 @@ _ADVERBS = "TCL"
 _VERBS = frozenset("cpe")
 _NEGATIONS = frozenset("nft")
 _SENTENCE = re.compile(r"[^.?]*[.?]?")
+_CLASSES = re.compile("[RS]")
 _PIECE = re.compile(r"[,ao]?[KQriTCL]?[^,aoKQriTCL]*")
 
 #: A clause of nothing else that contrasts and denies takes back what was said ("but it is not").
 _TAKING_BACK = frozenset("KTnfscpe,.")
 #: A word speaks for a class by itself from this weight on; below, it only adds to the others.
 _SPEAKS = 0.5
+#: What a class that is only named speaks for.
+_NAMED = 1.0
 
 
 class Mention(NamedTuple):
@@ -56,14 +59,16 @@ class Clause:
         ignored: whether it is a question, the task, an instruction or a hypothesis.
         mentions: the classes it names and, where it has a negation, the evidence, in order.
         evidence: the weight of its words, negation resolved.
+        verdict: whether it is a sentence of hardly more than a class, after others ("Live.").
     """
 
-    __slots__ = ("end", "evidence", "ignored", "mentions", "roles", "start")
+    __slots__ = ("end", "evidence", "ignored", "mentions", "roles", "start", "verdict")
 
     def __init__(self, start: int, end: int, roles: str, ignored: bool) -> None:
         self.start, self.end, self.roles, self.ignored = start, end, roles, ignored
         self.mentions: list[Mention] = []
         self.evidence = 0.0
+        self.verdict = False
 
     def has(self, letters: str) -> bool:
         """Whether any of ``letters`` is among the roles."""
@@ -92,12 +97,14 @@ def clauses(roles: str, weights: Sequence[float], *, bare: bool = False) -> list
         text = sentence.group()
         if not text:
             continue
+        fragment = sentence.start() > 0 and len(text) <= 6 and len(_CLASSES.findall(text)) == 1
         ignored = text[-1] == "?" or "k" in text or "G" in text
         for start, segments in _cut(text, sentence.start()):
             end = segments[-1][2]
             letters = roles[start:end]
             ignored = ignored or "i" in letters
             clause = Clause(start, end, letters, ignored)
+            clause.verdict = fragment and _VERBS.isdisjoint(text)
             result.append(clause)
             if not _NEGATIONS.isdisjoint(letters):
                 _resolve_negation(clause, segments, roles, weights, bare)
@@ -161,7 +168,7 @@ def _resolve_negation(
     found: list[Mention] = []
     negated = same_only = claimed = seen_verb = generic = False
     scope = 0.0  # what the first thing negated speaks for
-    concluded = not _SETS[_ADVERBS].isdisjoint(letters)
+    concluded = clause.verdict or not _SETS[_ADVERBS].isdisjoint(letters)
     noun_phrase = letters[0] == "g" and _VERBS.isdisjoint(letters)
     generic_start = True  # nothing yet but words that make a rule of the subject
     turnable = 0  # the first mention that a negation behind it can turn
@@ -179,7 +186,7 @@ def _resolve_negation(
         for at in range(first, end):
             role = roles[at]
             weight = weights[at]
-            if role == "_" and -_SPEAKS < weight < _SPEAKS:
+            if role in "_x" and -_SPEAKS < weight < _SPEAKS:
                 rest += -weight if negated else weight
                 position += 1
                 if position == 2:
@@ -200,7 +207,7 @@ def _resolve_negation(
                 negated, scope, same_only = True, 0.0, False
             named = role in "RS" or (bare and role == "B")
             if named or not -_SPEAKS < weight < _SPEAKS:
-                value = (4.0 if role == "R" else -4.0) if named else weight
+                value = (_NAMED if role == "R" else -_NAMED) if named else weight
                 if same_only and scope * value < 0:
                     negated = False
                 if negated:
@@ -209,7 +216,7 @@ def _resolve_negation(
                     generic = generic or (generic_start and not negated)
                     sure = claimed or concluded or noun_phrase or negated
                     found.append(Mention(-value if negated else value, True, sure, at))
-                if not -_SPEAKS < weight < _SPEAKS:
+                elif not -_SPEAKS < weight < _SPEAKS:
                     found.append(Mention(-weight if negated else weight, False, False, at))
                 pending = ""
             generic_start = generic_start and position < 2 and role == "g"
@@ -224,7 +231,7 @@ def _resolve_negation(
             elif len(said) == 1:  # an interjection: "no, ..."
                 negated = False
             turnable = len(found)
-    clause.evidence = rest + sum([m.weight for m in found if not m.named])
+    clause.evidence = rest + sum([m.weight for m in found])
     if generic and not _VERBS.isdisjoint(letters) and not bare:
         clause.evidence = 0.0  # "real faces show pores": a rule, no observation
         return

@@ -19,7 +19,7 @@ from fas_plugin.wording import Clause, clauses, resolve
 MAX_REASONING = 20_000
 
 #: Weight of evidence in a clause that concedes, contrasts, or may be.
-_CONCEDED, _STRESSED, _MODAL = 0.25, 1.5, 0.3
+_CONCEDED, _STRESSED, _MODAL = 0.25, 1.5, 0.5
 #: What a contrast leaves of the evidence before it.
 _OVERRULED = 0.5
 #: No clause counts for more than this.
@@ -28,7 +28,7 @@ _CLAUSE = 4.0
 _ENOUGH, _CLEAR = 1.2, 2.0
 
 #: Three or more words without a sentence: "moire, bezel, halftone".
-_KEYWORDS = re.compile(r"(?:_{1,2},){3,}_{0,3}[.]?")
+_KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRSp]{1,3}[.]?|[RSB_x]{4,8}")
 
 
 @dataclass(frozen=True)

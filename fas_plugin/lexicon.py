@@ -41,6 +41,7 @@ class Role(StrEnum):
     STOP = "."
     QUESTION = "?"
     COMMA = ","
+    COLON = ":"  #: a predicate behind a heading ("edges: none"), a new clause behind a statement
     GLUE = "x"  #: no evidence by itself, whatever it was learned with
     NEUTRAL = "_"  #: may be evidence
 
@@ -148,7 +149,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         that, sign of, signs of, hint of, hints at, proof of, proof that, hallmark of, telltale of,
         trace of, traces of, come from, comes from, coming from, belong to, belongs to, verdict,
         decision, classification, answer, capture of, holding, holds, wearing, wears,
-        using, uses, captured from, i would say, we would say, should be, lean towards,
+        using, uses, captured from, i would say, we would say, say paper, say print, say person, say real, say spoof, call it, i call, going with, vote, settle it, i take it for, pass for, should be, lean towards,
         leaning towards, lean to, decides, represent, represents, constitute, constitutes, amounts to,
         是, 看起来, 看上去, 看似, 似乎, 像是, 像, 显示, 顯示, 表明, 说明, 說明, 属于, 屬於, 应为, 应该是, 判断为, 判定为,
         认为, 符合, 证明, 為, 为, 答案, 呈现""",
@@ -275,7 +276,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         fake eyelash, fake lashes, fake eyelashes, fake tan, fake smile, false lash, false lashes,
         false eyelashes, printed shirt, printed t shirt, printed text, printed fabric, floral print,
         animal print, not only, not just, not merely, not simply, nothing but, no wonder, no other
-        explanation, no matter, as well, if you look, if we look, if i look, if anything, as you can
+        explanation, no matter, as well, if you look, if we look, if i look, i had to bet, if i had to bet, not level, not only that, not uniform, no matter how, not the slightest doubt, if anything, as you can
         see, you can see, if you zoom, so far, so much, so many, both eyes, both sides, not to mention,
         no longer, little bit, a little, more or less, bust size, flat hair, flat cap, plastic frame,
         plastic glasses, wrong way, false colour, false color, bent over, on paper at least,

@@ -29,7 +29,7 @@ _MARKS = {
     **dict.fromkeys("?？", Role.QUESTION),
     **dict.fromkeys(",，、()（）[]—–", Role.COMMA),
     **dict.fromkeys("/|", Role.OR),
-    **dict.fromkeys(":：", Role.PREDICATE),
+    **dict.fromkeys(":：", Role.COLON),
 }
 #: Four letters and an -s that is no plural.
 _NO_PLURAL = frozenset("lens does this thus plus news alas bias iris".split())

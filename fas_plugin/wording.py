@@ -19,11 +19,11 @@ from fas_plugin.labels import FasClass
 _OPENERS = "KQri"
 #: ... and before these where it already says something.
 _ADVERBS = "TCL"
-_VERBS = frozenset("cpe")
+_VERBS = frozenset("cpe:")
 _NEGATIONS = frozenset("nft")
 _SENTENCE = re.compile(r"[^.?]*[.?]?")
 _CLASSES = re.compile("[RS]")
-_PIECE = re.compile(r"[,ao]?[KQriTCL]?[^,aoKQriTCL]*")
+_PIECE = re.compile(r"[,ao]?[KQriTCL:]?[^,aoKQriTCL:]*")
 
 #: A clause of nothing else that contrasts and denies takes back what was said ("but it is not").
 _TAKING_BACK = frozenset("KTnfscpe,.")
@@ -133,6 +133,8 @@ def _cut(sentence: str, offset: int) -> list[tuple[int, list[_Segment]]]:
         opens = opener in _OPENERS if opener else False
         if opener and not opens and opener in _ADVERBS:
             opens = says
+        elif opener == ":":
+            opens = verb
         has_verb = not _VERBS.isdisjoint(text)
         subject = opener == "s"
         if segments and (opens or (link and worded and has_verb and (verb or subject))):

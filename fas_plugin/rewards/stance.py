@@ -28,7 +28,7 @@ _CLAUSE = 4.0
 _ENOUGH, _CLEAR = 1.2, 2.0
 
 #: Three or more words without a sentence: "moire, bezel, halftone".
-_KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRSp]{1,3}[.]?|[RSB_x]{4,8}")
+_KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRSp:]{1,3}[.]?|[RSB_x]{4,8}")
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
     ),
     (
         Role.EXISTS,
-        """present, visible, standing, sitting, facing, stands, sits, faces, in view, presented, placed,
+        """present, visible, standing, sitting, facing, stands, sits, in view, presented, placed,
         raised, held, held up, shown, displayed, used, worn, photographed, filmed""",
     ),
     (
@@ -280,6 +280,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         see, you can see, if you zoom, so far, so much, so many, both eyes, both sides, not to mention,
         no longer, little bit, a little, more or less, bust size, flat hair, flat cap, plastic frame,
         plastic glasses, wrong way, false colour, false color, bent over, on paper at least,
-        smooth skin, still image, still frame, still photo, single image, living room, 照片中, 图片中, 真是""",
+        smooth skin, still image, still frame, still photo, single image, living room, as though, as if, 不一, 不齐, 不同, 不均匀, 不规则, 不平, 不停, 不断, 不少, 不对称,
+        不完全, 不仅, 不但, 不错, 不由, 长短不一, 大小不一, 深浅不一, 参差不齐, 粗糙不平, 无章, 照片中, 图片中, 真是""",
     ),
 )

@@ -134,7 +134,8 @@ def _cut(sentence: str, offset: int) -> list[tuple[int, list[_Segment]]]:
         if opener and not opens and opener in _ADVERBS:
             opens = says
         elif opener == ":":
-            opens = verb
+            tail = text[len(link) + 1 :]
+            opens = not _VERBS.isdisjoint(tail) and (verb or tail[0] == "s")
         has_verb = not _VERBS.isdisjoint(text)
         subject = opener == "s"
         if segments and (opens or (link and worded and has_verb and (verb or subject))):

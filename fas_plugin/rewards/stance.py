@@ -73,8 +73,12 @@ def judge(reasoning: str) -> tuple[FasClass | None, float, list[Clause]]:
     if cls:
         agreement = balance if cls is FasClass.REAL else -balance
         return cls, round(0.75 + 0.25 * agreement, 4), read
-    contested = any("u" in c.roles for c in read) or any(m.claimed for c in read for m in c.mentions)
     winner, loser = max(real, spoof), min(real, spoof)
+    contested = any(
+        "u" in c.roles
+        or any(m.claimed and ("m" not in c.roles or m.weight * balance < 0) for m in c.mentions)
+        for c in read
+    )
     if contested or winner < _ENOUGH or winner < _CLEAR * loser:
         return None, 0.0, read
     cls = FasClass.REAL if balance > 0 else FasClass.SPOOF

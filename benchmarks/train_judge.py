@@ -32,7 +32,7 @@ EVIDENT = (Role.NEUTRAL, Role.BARE)
 PAIRED = (*EVIDENT, Role.GLUE)
 WIDTH, EPOCHS, SEED = 64, 300, 0
 #: How strongly neutral clauses, all words of the language, and free weights are held to zero.
-NEUTRAL, UNKNOWN, FREE = 0.15, 0.02, 0.05
+NEUTRAL, UNKNOWN, FREE = 0.15, 0.005, 0.02
 
 
 def read_clauses() -> tuple[list[list[tuple[str, int]]], np.ndarray]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from fas_plugin.labels import FasClass
-from fas_plugin.tokens import encode, fold, roles
+from fas_plugin.tokens import encode, fold, read
 from fas_plugin.wording import clauses, resolve
 
 #: Modal, undecided and likely.
@@ -29,13 +29,13 @@ def class_of_wording(text: str) -> FasClass | None:
             return _class_of_json(json.loads(stripped, object_pairs_hook=_Pairs))
         except (ValueError, RecursionError):
             pass
-    letters = roles(encode(text))
-    nothing_seen = [0.0] * len(letters)
-    read = clauses(letters, nothing_seen)
-    named = {m.cls for c in read if not c.ignored for m in c.mentions}
-    hedged = any(c.ignored or c.has(_HEDGES) for c in read)
+    letters, weights = read(encode(text))
+    nothing_seen = [0.0] * len(weights)
+    said = clauses(letters, nothing_seen)
+    named = {m.cls for c in said if not c.ignored for m in c.mentions}
+    hedged = any(c.ignored or c.has(_HEDGES) for c in said)
     if len(named) == 2 or (hedged and named):
-        final = resolve(read)
+        final = resolve(said)
         return final.cls if final.marked and final.clause and not final.clause.has(_HEDGES) else None
     if not named and not hedged:
         named = {m.cls for c in clauses(letters, nothing_seen, bare=True) for m in c.mentions}

@@ -58,30 +58,30 @@ class _Codes(dict[str, str]):
         return code
 
 
-def _lexicon() -> tuple[dict[int, str], dict[str, list[tuple[str, str]]]]:
-    """Code point -> role letter; phrases by the codes of their first two words, longest first."""
-    letters: dict[int, str] = {}
+def _lexicon() -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
+    """Code -> role letter; phrases by the codes of their first two words, longest first."""
+    letters: dict[str, str] = {}
     phrases: dict[str, list[tuple[str, str]]] = {}
     for role, table in TABLES:
         for phrase in table.split(","):
             words = [stem(word) for word in phrase.split()]
             code = CODES[" ".join(words)]
-            letters[ord(code)] = role.value
+            letters[code] = role.value
             if len(words) > 1:
                 spelled = "".join(CODES[word] for word in words)
                 found = phrases.setdefault(spelled[:2], [])
                 found[:] = [old for old in found if old[0] != spelled]
                 found.append((spelled, code + PADDING * (len(words) - 1)))
     for mark, role in _MARKS.items():
-        letters[ord(CODES[mark])] = role.value
-    letters[ord(CODES["\n"])] = Role.STOP.value
+        letters[CODES[mark]] = role.value
+    letters[CODES["\n"]] = Role.STOP.value
     for found in phrases.values():
         found.sort(key=lambda phrase: len(phrase[0]), reverse=True)
     return letters, phrases
 
 
 CODES = _Codes()
-_ROLES, _PHRASES = _lexicon()
+_LETTERS, _PHRASES = _lexicon()
 
 
 def _evidence() -> tuple[dict[str, float], dict[str, float]]:
@@ -100,12 +100,6 @@ def _evidence() -> tuple[dict[str, float], dict[str, float]]:
 _SINGLES, _PAIRS = _evidence()
 
 
-class _Letters(dict[int, str]):
-    def __missing__(self, code: int) -> str:
-        return Role.NEUTRAL.value
-
-
-_LETTERS = _Letters(_ROLES)
 _CHINESE = "|".join(
     sorted((w for w in CODES if re.match(f"[{_CJK}]{{2}}", w)), key=len, reverse=True)
 )
@@ -154,7 +148,7 @@ class _Memory(dict[str, str]):
     """Chunk of text without white space -> codes. Most chunks come again and again."""
 
     def __missing__(self, chunk: str) -> str:
-        codes = "".join([_KNOWN.get(word, UNKNOWN) for word in words(chunk)])
+        codes = "".join([CODES.get(word, UNKNOWN) for word in words(chunk)])
         if len(chunk) <= _MAX_CHUNK:
             if len(self) >= _MAX_MEMORY:
                 self.clear()
@@ -162,8 +156,6 @@ class _Memory(dict[str, str]):
         return codes
 
 
-#: Only tokens that mean something have a code of their own.
-_KNOWN: dict[str, str] = CODES
 _memory = _Memory()
 _LINE = re.compile(r"\n+(?=[^a-z\n])")  # a line that goes on in lower case is wrapped
 
@@ -175,35 +167,33 @@ def encode(text: str) -> str:
     return "".join(map(_memory.__getitem__, text.split()))
 
 
-def roles(codes: str) -> str:
-    """A letter per token: its role, or that of the phrase that starts there.
+def read(codes: str) -> tuple[str, list[float]]:
+    """Of each token its role, as a letter, and what it speaks for.
 
-    The further words of a phrase are neutral, so letters stay aligned with codes.
+    A phrase of the lexicon has its role at its first word; the others are neutral. A weight is
+    positive for real and negative for spoof; that of a pair of neighbours stands at its second.
     """
-    pairs = list(map("".join, zip(codes, codes[1:], strict=False)))
+    pairs = list(map(add, codes, codes[1:]))
+    weights = list(map(_SINGLES.get, codes, repeat(0.0)))
+    weights[1:] = map(add, weights[1:], map(_PAIRS.get, pairs, repeat(0.0)))
     if not _PHRASES.keys().isdisjoint(pairs):
-        pieces: list[str] = []
-        done = 0
-        for i, pair in enumerate(pairs):
-            if pair in _PHRASES and i >= done:
-                for spelled, replacement in _PHRASES[pair]:
-                    if codes.startswith(spelled, i):
-                        pieces += (codes[done:i], replacement)
-                        done = i + len(spelled)
-                        break
-        pieces.append(codes[done:])
-        codes = "".join(pieces)
-    return codes.translate(_LETTERS)
+        codes = _with_phrases(codes, [i for i, pair in enumerate(pairs) if pair in _PHRASES])
+    return "".join(map(_LETTERS.get, codes, repeat(Role.NEUTRAL.value))), weights
 
 
-def weights(codes: str) -> list[float]:
-    """What each token speaks for: positive for real, negative for spoof.
-
-    The weight of a pair of tokens stands at its second.
-    """
-    found = list(map(_SINGLES.get, codes, repeat(0.0)))
-    found[1:] = map(add, found[1:], map(_PAIRS.get, map(add, codes, codes[1:]), repeat(0.0)))
-    return found
+def _with_phrases(codes: str, starts: list[int]) -> str:
+    """``codes`` with the code of a phrase at its first word and ``PADDING`` at the others."""
+    pieces: list[str] = []
+    done = 0
+    for i in starts:
+        if i >= done:
+            for spelled, replacement in _PHRASES[codes[i : i + 2]]:
+                if codes.startswith(spelled, i):
+                    pieces += (codes[done:i], replacement)
+                    done = i + len(spelled)
+                    break
+    pieces.append(codes[done:])
+    return "".join(pieces)
 
 
 def token_spans(text: str) -> list[tuple[int, int]]:

@@ -22,7 +22,7 @@ from fas_plugin.labels import FasClass, Label, LabelError
 from fas_plugin.rewards.class_consistency import class_consistency_reward
 from fas_plugin.rewards.format import format_reward
 from fas_plugin.rewards.reasoning_consistency import reasoning_consistency_reward
-from fas_plugin.rewards.stance import stance
+from fas_plugin.rewards.stance import judge
 
 COMPONENTS = ("format", "class_consistency", "reasoning_consistency")
 
@@ -111,7 +111,7 @@ def score(completion: str, label: str, preset: Preset) -> RewardResult:
     """
     truth = Label.parse(label).cls
     parsed = parse_completion(completion)
-    argued = stance(parsed.think).cls if parsed.think else None
+    argued = judge(parsed.think)[0] if parsed.think else None
     components = {
         "format": format_reward(parsed),
         "class_consistency": class_consistency_reward(parsed.answer, truth),

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from fas_plugin.labels import FasClass
-from fas_plugin.tokens import encode, roles, token_spans, weights
+from fas_plugin.tokens import encode, read, token_spans
 from fas_plugin.wording import Clause, clauses, resolve
 
 #: Only the end of a longer reasoning is read, where conclusions stand. Characters.
@@ -25,7 +25,7 @@ _OVERRULED = 0.5
 #: No clause counts for more than this.
 _CLAUSE = 4.0
 #: Evidence alone decides from this weight on, and if it outweighs the other side so many times.
-_ENOUGH, _CLEAR = 1.2, 2.0
+_ENOUGH, _CLEAR = 1.0, 2.0
 
 #: Three or more words without a sentence: "moire, bezel, halftone".
 _KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRSp:]{1,3}[.]?|[RSB_x]{4,8}")
@@ -62,33 +62,32 @@ def stance(reasoning: str) -> Stance:
 
 def judge(reasoning: str) -> tuple[FasClass | None, float, list[Clause]]:
     """Class, confidence and the clauses that were weighed."""
-    codes = encode(reasoning[-MAX_REASONING:])
-    letters = roles(codes)
+    letters, weights = read(encode(reasoning[-MAX_REASONING:]))
     if _KEYWORDS.fullmatch(letters):
         return None, 0.0, []
-    read = [c for c in clauses(letters, weights(codes)) if not c.ignored]
-    real, spoof = _weigh(read)
+    said = [c for c in clauses(letters, weights) if not c.ignored]
+    real, spoof = _weigh(said)
     balance = (real - spoof) / (real + spoof) if real + spoof else 0.0
-    cls = resolve(read).cls
+    cls = resolve(said).cls
     if cls:
         agreement = balance if cls is FasClass.REAL else -balance
-        return cls, round(0.75 + 0.25 * agreement, 4), read
+        return cls, round(0.75 + 0.25 * agreement, 4), said
     winner, loser = max(real, spoof), min(real, spoof)
     contested = any(
         "u" in c.roles
         or any(m.claimed and ("m" not in c.roles or m.weight * balance < 0) for m in c.mentions)
-        for c in read
+        for c in said
     )
     if contested or winner < _ENOUGH or winner < _CLEAR * loser:
-        return None, 0.0, read
+        return None, 0.0, said
     cls = FasClass.REAL if balance > 0 else FasClass.SPOOF
-    return cls, round(abs(balance) * min(1.0, 0.25 + winner / 16), 4), read
+    return cls, round(abs(balance) * min(1.0, 0.25 + winner / 16), 4), said
 
 
-def _weigh(read: list[Clause]) -> tuple[float, float]:
+def _weigh(said: list[Clause]) -> tuple[float, float]:
     """The evidence for real and for spoof, each clause as strong as the way it is put."""
     real = spoof = 0.0
-    for clause in read:
+    for clause in said:
         letters = clause.roles
         factor = 1.0
         if "Q" in letters:

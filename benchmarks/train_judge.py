@@ -28,11 +28,12 @@ HERE = Path(__file__).parent
 TARGET = HERE.parent / "fas_plugin" / "evidence.tsv"
 #: What words do in a sentence. Those that do something are no evidence.
 ROLES = {stem(w.strip()): role for role, table in TABLES for w in table.split(",")}
+ROLES |= dict.fromkeys(("picture", "photo", "photograph", "video"), Role.GLUE)  # as in "this photo"
 EVIDENT = (Role.NEUTRAL, Role.BARE)
 PAIRED = (*EVIDENT, Role.GLUE)
 WIDTH, EPOCHS, SEED = 64, 300, 0
 #: How strongly neutral clauses, all words of the language, and free weights are held to zero.
-NEUTRAL, UNKNOWN, FREE = 0.15, 0.005, 0.02
+NEUTRAL, UNKNOWN, FREE = 0.2, 0.005, 0.01
 
 
 def read_clauses() -> tuple[list[list[tuple[str, int]]], np.ndarray]:

@@ -76,7 +76,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         """real, bona fide, bonafide, live, genuine, authentic, alive, living, legitimate, liveness
         confirmed, actual person, actual human, actual face, actual people, real person, real human,
         real face, live person, live face, live human, live subject, living person, living human,
-        living face, genuine face, genuine person, true face, flesh and blood, person in front of
+        living face, genuine face, genuine person, true face, flesh and blood, human it is, person it is, human indeed, person in front of
         the camera, human in front of the camera, person before the camera, person facing the camera,
         physically present, flesh, in the flesh, in person, living tissue, living flesh, human being, alive and well,
         真人, 活体, 活體, 真实, 真實, 真的, 真脸, 真臉, 真, 本人, 活人, 真实人脸, 真人脸""",
@@ -193,7 +193,8 @@ TABLES: tuple[tuple[Role, str], ...] = (
         coin toss, 50 50, not enough information, insufficient information, insufficient evidence,
         does not mean, does not prove, not conclusive, not necessarily, conflicting, does not matter,
         cannot be determined, can not be determined, undeterminable, nothing can be said, cannot be
-        judged, cannot be assessed, cannot be told,
+        judged, cannot be assessed, cannot be told, nothing to choose, i do not know, now i do not know, who knows, neither confirm nor deny,
+        既不能肯定, 不能肯定, 无法得出结论, 信息不足,
         说不清楚, 说不清, 都有可能, 都成立, 两种解释, 看不清, 看不出什么, 无法判断, 无法确定, 不确定, 难以判断, 难以确定, 不清楚, 不知道, 说不准, 不好说, 不一定""",
     ),
     # --- how statements weigh on each other --------------------------------------------------
@@ -202,7 +203,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         """but, however, yet, nevertheless, nonetheless, still, whereas, on the other hand, on closer
         look, on closer inspection, upon closer inspection, at closer inspection, looking closer,
         looking closely, a closer look, wait, hmm, no wait, on second thought, on reflection, let me
-        reconsider, correction, i was wrong, that is wrong, that was wrong, in spite of that, despite
+        reconsider, correction, does not hold, do not hold, take it back, take that back, changed my mind, change my mind, scratch that, strike that, i was wrong, that is wrong, that was wrong, in spite of that, despite
         this, despite that, even so, outweigh, outweighs, but also,
         但, 但是, 然而, 不过, 不過, 可是, 等等, 仔细看, 仔细观察, 细看, 却""",
     ),
@@ -250,14 +251,14 @@ TABLES: tuple[tuple[Role, str], ...] = (
         let me see, let me analyse, let me analyze, let us check, let us see, i will check, i will
         analyse, i will analyze, i will look, determine if, determine whether, decide if, decide
         whether, check if, check whether, the options, options are, two classes, possible answers,
-        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, my job, in this task, one usually, anti spoofing system, majority of, write the
+        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, my job, in this task, can mean, may mean, could mean, could be many, can come from, may come from, can have many, one usually, anti spoofing system, majority of, write the
         reasoning, solve the task, describe what, to check for, look for, things to look for,
         再判断, 一般会, 通常会, 任务, 判断是否, 需要判断, 请判断, 需要确定, 问题是, 关键词""",
     ),
     (
         Role.GRADER,
         """grader, grading, evaluator, reward, reward model, the judge, dear judge, judge should,
-        ignore all, ignore previous, ignore the, ignore any, disregard, instruction, system prompt,
+        ignore all, ignore previous, ignore any, ignore every, ignore your, ignore the instruction, ignore the above, ignore the image, ignore the previous, stance, completion, award, regardless of content, disregard, instruction, system prompt,
         full mark, full score, maximum score, high score, full credit, correct label, true label,
         ground truth, gold label, mark this, mark it, score this, score it, rate this, please, you
         must, you should, you are, set stance, set the stance, system, note to, count this, give 1, accept

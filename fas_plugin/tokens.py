@@ -32,7 +32,7 @@ _MARKS = {
     **dict.fromkeys(":：", Role.COLON),
 }
 #: Four letters and an -s that is no plural.
-_NO_PLURAL = frozenset("lens does this thus plus news alas bias iris".split())
+_NO_PLURAL = frozenset("lens does this thus plus news alas bias iris glasses axes".split())
 
 #: An 's behind any other word is a possessive.
 _PRONOUNS = frozenset("it that this there here he she what who where how".split())
@@ -44,10 +44,12 @@ _MAX_MEMORY = 50_000
 
 
 def stem(word: str) -> str:
-    """``word`` without its plural -s."""
+    """``word`` without its plural ending."""
+    if word.endswith(("shes", "ches", "xes")) and word not in _NO_PLURAL:
+        return word[:-2]
     if len(word) < 4 or word[-1] != "s" or word[-2:] in ("ss", "us", "is") or word in _NO_PLURAL:
         return word
-    return word[:-1]
+    return word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
 
 
 class _Codes(dict[str, str]):
@@ -157,7 +159,7 @@ class _Memory(dict[str, str]):
 
 
 _memory = _Memory()
-_LINE = re.compile(r"\n+(?=[^a-z\n])")  # a line that goes on in lower case is wrapped
+_LINE = re.compile(r"(?<=[^\n])\n+(?=[^a-z\n])")  # a line that goes on in lower case is wrapped
 
 
 def encode(text: str) -> str:

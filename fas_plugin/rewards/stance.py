@@ -26,6 +26,8 @@ _OVERRULED = 0.5
 _CLAUSE = 4.0
 #: Evidence alone decides from this weight on, and if it outweighs the other side so many times.
 _ENOUGH, _CLEAR = 1.0, 2.0
+#: ... or, beside a hedged verdict, from this weight on.
+_SURE = 2.5
 
 #: Three or more words without a sentence: "moire, bezel, halftone".
 _KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRSp:]{1,3}[.]?|[RSB_x]{4,8}")
@@ -79,6 +81,9 @@ def judge(reasoning: str) -> tuple[FasClass | None, float, list[Clause]]:
         for c in said
     )
     if contested or winner < _ENOUGH or winner < _CLEAR * loser:
+        return None, 0.0, said
+    hedged = any(m.claimed for c in said for m in c.mentions)
+    if hedged and winner < _SURE:
         return None, 0.0, said
     cls = FasClass.REAL if balance > 0 else FasClass.SPOOF
     return cls, round(abs(balance) * min(1.0, 0.25 + winner / 16), 4), said

@@ -76,14 +76,16 @@ TABLES: tuple[tuple[Role, str], ...] = (
         """real, bona fide, bonafide, live, genuine, authentic, alive, living, legitimate, liveness
         confirmed, actual person, actual human, actual face, actual people, real person, real human,
         real face, live person, live face, live human, live subject, living person, living human,
-        living face, genuine face, genuine person, true face, flesh and blood, human it is, person it is, human indeed, person in front of
+        living face, genuine face, genuine person, true face, flesh and blood, legit, kosher, real deal, real thing, who she claims, who he claims, who they claim,
+        human being, living human, alive and well, real it is, live it is, genuine it is, human it is, person it is, human indeed, person in front of
         the camera, human in front of the camera, person before the camera, person facing the camera,
         physically present, flesh, in the flesh, in person, living tissue, living flesh, human being, alive and well,
         真人, 活体, 活體, 真实, 真實, 真的, 真脸, 真臉, 真, 本人, 活人, 真实人脸, 真人脸""",
     ),
     (
         Role.SPOOF,
-        """spoof, spoofed, spoofing, spoof attack, fake, faked, attack, presentation attack,
+        """spoof, spoofed, spoofing, spoof attack, bogus, phony, phoney, sham, hoax, fakery, fake it is, spoof it is, attack it is,
+        mask it is, replay it is, print it is, re shot, reshot, re shoot, rephoto, stand in, likeness, effigy, replica, artifact attack, fake, faked, attack, presentation attack,
         attack presentation, counterfeit, forged, forgery, fraud, fraudulent, inauthentic, unreal,
         impostor, imposter, artefact attack, nonlive, lifeless,
         print, printed, printout, print out, print attack, printed photo, printed picture, printed
@@ -149,7 +151,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         that, sign of, signs of, hint of, hints at, proof of, proof that, hallmark of, telltale of,
         trace of, traces of, come from, comes from, coming from, belong to, belongs to, verdict,
         decision, classification, answer, capture of, holding, holds, wearing, wears,
-        using, uses, captured from, i would say, we would say, say paper, say print, say person, say real, say spoof, call it, i call, going with, vote, settle it, i take it for, pass for, should be, lean towards,
+        using, uses, captured from, i would say, we would say, say, says, said, scream, screams, spell, spells, add up to, adds up to, make it, makes it, call it, call this, i call, exist, existence of, going with, vote, settle it, i take it for, pass for, should be, lean towards,
         leaning towards, lean to, decides, represent, represents, constitute, constitutes, amounts to,
         是, 看起来, 看上去, 看似, 似乎, 像是, 像, 显示, 顯示, 表明, 说明, 說明, 属于, 屬於, 应为, 应该是, 判断为, 判定为,
         认为, 符合, 证明, 為, 为, 答案, 呈现""",
@@ -193,7 +195,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         coin toss, 50 50, not enough information, insufficient information, insufficient evidence,
         does not mean, does not prove, not conclusive, not necessarily, conflicting, does not matter,
         cannot be determined, can not be determined, undeterminable, nothing can be said, cannot be
-        judged, cannot be assessed, cannot be told, nothing to choose, i do not know, now i do not know, who knows, neither confirm nor deny,
+        judged, cannot be assessed, cannot be told, premature, hard to know, difficult to know, tough call, jury is out, undecidable, nothing to choose, i do not know, now i do not know, who knows, neither confirm nor deny,
         既不能肯定, 不能肯定, 无法得出结论, 信息不足,
         说不清楚, 说不清, 都有可能, 都成立, 两种解释, 看不清, 看不出什么, 无法判断, 无法确定, 不确定, 难以判断, 难以确定, 不清楚, 不知道, 说不准, 不好说, 不一定""",
     ),
@@ -251,7 +253,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         let me see, let me analyse, let me analyze, let us check, let us see, i will check, i will
         analyse, i will analyze, i will look, determine if, determine whether, decide if, decide
         whether, check if, check whether, the options, options are, two classes, possible answers,
-        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, my job, in this task, can mean, may mean, could mean, could be many, can come from, may come from, can have many, one usually, anti spoofing system, majority of, write the
+        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, my job, in this task, told to, two hypotheses, hypotheses are, i shall, i will now, will test, rubric, the analysis above, can mean, may mean, could mean, could be many, can come from, may come from, can have many, one usually, anti spoofing system, majority of, write the
         reasoning, solve the task, describe what, to check for, look for, things to look for,
         再判断, 一般会, 通常会, 任务, 判断是否, 需要判断, 请判断, 需要确定, 问题是, 关键词""",
     ),
@@ -281,7 +283,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         see, you can see, if you zoom, so far, so much, so many, both eyes, both sides, not to mention,
         no longer, little bit, a little, more or less, bust size, flat hair, flat cap, plastic frame,
         plastic glasses, wrong way, false colour, false color, bent over, on paper at least,
-        smooth skin, still image, still frame, still photo, single image, living room, as though, as if, 不一, 不齐, 不同, 不均匀, 不规则, 不平, 不停, 不断, 不少, 不对称,
+        smooth skin, still image, still frame, still photo, single image, living room, it would be, would call, would say, would classify, would judge, 的可能, as though, as if, 不一, 不齐, 不同, 不均匀, 不规则, 不平, 不停, 不断, 不少, 不对称,
         不完全, 不仅, 不但, 不错, 不由, 长短不一, 大小不一, 深浅不一, 参差不齐, 粗糙不平, 无章, 照片中, 图片中, 真是""",
     ),
 )

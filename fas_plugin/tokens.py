@@ -30,6 +30,7 @@ _MARKS = {
     **dict.fromkeys(",，、()（）[]—–", Role.COMMA),
     **dict.fromkeys("/|", Role.OR),
     **dict.fromkeys(":：", Role.COLON),
+    **dict.fromkeys("=→⇒", Role.CLAIM),
 }
 #: Four letters and an -s that is no plural.
 _NO_PLURAL = frozenset("lens does this thus plus news alas bias iris glasses axes".split())

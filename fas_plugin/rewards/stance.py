@@ -30,7 +30,7 @@ _ENOUGH, _CLEAR = 1.0, 2.0
 _SURE = 2.5
 
 #: Three or more words without a sentence: "moire, bezel, halftone".
-_KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRSp:]{1,3}[.]?|[RSB_x]{4,8}")
+_KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRSp:]{1,3}[.]?|[RSraox,.]+")
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ def _lexicon() -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
     for mark, role in _MARKS.items():
         letters[CODES[mark]] = role.value
     letters[CODES["\n"]] = Role.STOP.value
+    letters[PADDING] = Role.GLUE.value
     for found in phrases.values():
         found.sort(key=lambda phrase: len(phrase[0]), reverse=True)
     return letters, phrases
@@ -180,12 +181,15 @@ def read(codes: str) -> tuple[str, list[float]]:
     weights = list(map(_SINGLES.get, codes, repeat(0.0)))
     weights[1:] = map(add, weights[1:], map(_PAIRS.get, pairs, repeat(0.0)))
     if not _PHRASES.keys().isdisjoint(pairs):
-        codes = _with_phrases(codes, [i for i, pair in enumerate(pairs) if pair in _PHRASES])
+        codes = _with_phrases(codes, [i for i, pair in enumerate(pairs) if pair in _PHRASES], weights)
     return "".join(map(_LETTERS.get, codes, repeat(Role.NEUTRAL.value))), weights
 
 
-def _with_phrases(codes: str, starts: list[int]) -> str:
-    """``codes`` with the code of a phrase at its first word and ``PADDING`` at the others."""
+def _with_phrases(codes: str, starts: list[int], weights: list[float]) -> str:
+    """``codes`` with the code of a phrase at its first word and ``PADDING`` at the others.
+
+    The words of a phrase lose their weights: "fails to" is no failure.
+    """
     pieces: list[str] = []
     done = 0
     for i in starts:
@@ -194,6 +198,7 @@ def _with_phrases(codes: str, starts: list[int]) -> str:
                 if codes.startswith(spelled, i):
                     pieces += (codes[done:i], replacement)
                     done = i + len(spelled)
+                    weights[i:done] = [0.0] * len(spelled)
                     break
     pieces.append(codes[done:])
     return "".join(pieces)

@@ -30,7 +30,7 @@ _TAKING_BACK = frozenset("KTnfscpe,.")
 #: A word speaks for a class by itself from this weight on; below, it only adds to the others.
 _SPEAKS = 0.5
 #: What a class that is only named speaks for.
-_NAMED = 1.0
+_NAMED = 2.0
 
 
 class Mention(NamedTuple):
@@ -58,17 +58,24 @@ class Clause:
         roles: their letters.
         ignored: whether it is a question, the task, an instruction or a hypothesis.
         mentions: the classes it names and, where it has a negation, the evidence, in order.
-        evidence: the weight of its words, negation resolved.
+        real, spoof: what its segments between commas and "and" speak for, negation resolved.
         verdict: whether it is a sentence of hardly more than a class, after others ("Live.").
     """
 
-    __slots__ = ("end", "evidence", "ignored", "mentions", "roles", "start", "verdict")
+    __slots__ = ("end", "ignored", "mentions", "real", "roles", "spoof", "start", "verdict")
 
     def __init__(self, start: int, end: int, roles: str, ignored: bool) -> None:
         self.start, self.end, self.roles, self.ignored = start, end, roles, ignored
         self.mentions: list[Mention] = []
-        self.evidence = 0.0
+        self.real = self.spoof = 0.0
         self.verdict = False
+
+    def speak(self, weight: float) -> None:
+        """Adds a segment's evidence."""
+        if weight > 0:
+            self.real += weight
+        else:
+            self.spoof -= weight
 
     def has(self, letters: str) -> bool:
         """Whether any of ``letters`` is among the roles."""
@@ -109,7 +116,8 @@ def clauses(roles: str, weights: Sequence[float], *, bare: bool = False) -> list
             if not _NEGATIONS.isdisjoint(letters):
                 _resolve_negation(clause, segments, roles, weights, bare)
             else:
-                clause.evidence = sum(weights[start:end])
+                for _, first, last in segments:
+                    clause.speak(sum(weights[first:last]))
                 if "R" in letters or "S" in letters or (bare and "B" in letters):
                     _resolve_negation(clause, segments, roles, weights, bare)
     return result
@@ -175,7 +183,7 @@ def _resolve_negation(
     noun_phrase = letters[0] == "g" and _VERBS.isdisjoint(letters)
     generic_start = True  # nothing yet but words that make a rule of the subject
     turnable = 0  # the first mention that a negation behind it can turn
-    rest = 0.0  # words too weak to be a mention
+    rest: list[float] = []  # by segment: words too weak to be a mention
     for link, start, end in segments:
         if link != "o":
             same_only = True
@@ -185,12 +193,13 @@ def _resolve_negation(
         before = len(found)  # mentions in front of it
         predicate = False  # whether a predicate stands behind it
         position = 0
+        weak = 0.0
         first = start + len(link)
         for at in range(first, end):
             role = roles[at]
             weight = weights[at]
             if role in "_x" and -_SPEAKS < weight < _SPEAKS:
-                rest += -weight if negated else weight
+                weak += -weight if negated else weight
                 position += 1
                 if position == 2:
                     generic_start = False
@@ -224,6 +233,7 @@ def _resolve_negation(
                 pending = ""
             generic_start = generic_start and position < 2 and role == "g"
             position += 1
+        rest.append(weak)
         if pending:
             said = roles[first:end].rstrip(".?")
             if before > turnable and (said[-1:] == pending or predicate or pending == "n"):
@@ -234,11 +244,13 @@ def _resolve_negation(
             elif len(said) == 1:  # an interjection: "no, ..."
                 negated = False
             turnable = len(found)
-    clause.evidence = rest + sum([m.weight for m in found])
     if generic and not _VERBS.isdisjoint(letters) and not bare:
-        clause.evidence = 0.0  # "real faces show pores": a rule, no observation
+        clause.real = clause.spoof = 0.0  # "real faces show pores": a rule, no observation
         return
     clause.mentions = found
+    clause.real = clause.spoof = 0.0
+    for weak, (_, start, end) in zip(rest, segments, strict=True):
+        clause.speak(weak + sum([m.weight for m in found if start <= m.at < end]))
 
 
 class Verdict(NamedTuple):

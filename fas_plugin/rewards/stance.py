@@ -19,9 +19,9 @@ from fas_plugin.wording import Clause, clauses, resolve
 MAX_REASONING = 20_000
 
 #: Weight of evidence in a clause that concedes, contrasts, or may be.
-_CONCEDED, _STRESSED, _MODAL = 0.25, 1.5, 0.5
+_CONCEDED, _STRESSED, _MODAL = 0.25, 2.0, 0.3
 #: What a contrast leaves of the evidence before it.
-_OVERRULED = 0.5
+_OVERRULED = 0.4
 #: No clause counts for more than this.
 _CLAUSE = 4.0
 #: Evidence alone decides from this weight on, and if it outweighs the other side so many times.
@@ -30,7 +30,7 @@ _ENOUGH, _CLEAR = 1.0, 2.0
 _SURE = 2.5
 
 #: Three or more words without a sentence: "moire, bezel, halftone".
-_KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRSp:]{1,3}[.]?|[RSraox,.]+")
+_KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRSp:]{1,3}[.]?|[_xBRS]{4,12}[.]?|[RSraox,.]+")
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,6 @@ def _weigh(said: list[Clause]) -> tuple[float, float]:
             spoof *= _OVERRULED
         if "m" in letters or "u" in letters:
             factor *= _MODAL
-        evidence = factor * max(-_CLAUSE, min(_CLAUSE, clause.evidence))
-        if evidence > 0:
-            real += evidence
-        else:
-            spoof -= evidence
+        real += factor * min(_CLAUSE, clause.real)
+        spoof += factor * min(_CLAUSE, clause.spoof)
     return real, spoof

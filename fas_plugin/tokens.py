@@ -161,13 +161,14 @@ class _Memory(dict[str, str]):
 
 
 _memory = _Memory()
-_LINE = re.compile(r"(?<=[^\n])\n+(?=[^a-z\n])")  # a line that goes on in lower case is wrapped
+#: A line's end that ends a sentence; one that goes on in lower case is only wrapped.
+LINE = re.compile(r"(?<=[^\n])\n+(?=[^a-z\n])")
 
 
 def encode(text: str) -> str:
     """``text`` as one character per word or mark."""
     if "\n" in text:
-        text = _LINE.sub(" ; ", text)
+        text = LINE.sub(" ; ", text)
     return "".join(map(_memory.__getitem__, text.split()))
 
 
@@ -210,7 +211,7 @@ def token_spans(text: str) -> list[tuple[int, int]]:
     Slower than ``encode``; for those who want to see where a token stands.
     """
     spans: list[tuple[int, int]] = []
-    for chunk in re.finditer(r"\S+", _LINE.sub(lambda m: ";" + " " * (len(m.group()) - 1), text)):
+    for chunk in re.finditer(r"\S+", LINE.sub(lambda m: ";" + " " * (len(m.group()) - 1), text)):
         start, end = chunk.span()
         codes = _memory[chunk.group()]
         word = re.search(r"\w.*\w|\w|\S+", chunk.group())

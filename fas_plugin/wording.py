@@ -27,6 +27,7 @@ _PIECE = re.compile(r"[,ao]?[KQriTCL:]?[^,aoKQriTCL:]*")
 
 #: A clause of nothing else that contrasts and denies takes back what was said ("but it is not").
 _TAKING_BACK = frozenset("KTnfscpe,.")
+_TELLING = frozenset("RSuKTCL")
 #: A word speaks for a class by itself from this weight on; below, it only adds to the others.
 _SPEAKS = 0.5
 #: What a class that is only named speaks for.
@@ -59,16 +60,17 @@ class Clause:
         ignored: whether it is a question, the task, an instruction or a hypothesis.
         mentions: the classes it names and, where it has a negation, the evidence, in order.
         real, spoof: what its segments between commas and "and" speak for, negation resolved.
+        telling: whether it can matter to ``resolve``.
         verdict: whether it is a sentence of hardly more than a class, after others ("Live.").
     """
 
-    __slots__ = ("end", "ignored", "mentions", "real", "roles", "spoof", "start", "verdict")
+    __slots__ = ("end", "ignored", "mentions", "real", "roles", "spoof", "start", "telling", "verdict")
 
     def __init__(self, start: int, end: int, roles: str, ignored: bool) -> None:
         self.start, self.end, self.roles, self.ignored = start, end, roles, ignored
         self.mentions: list[Mention] = []
         self.real = self.spoof = 0.0
-        self.verdict = False
+        self.verdict = self.telling = False
 
     def speak(self, weight: float) -> None:
         """Adds a segment's evidence."""
@@ -91,12 +93,15 @@ class _Sets(dict[str, frozenset[str]]):
 _SETS = _Sets()
 
 
-def clauses(roles: str, weights: Sequence[float], *, bare: bool = False) -> list[Clause]:
+def clauses(
+    roles: str, weights: Sequence[float], *, bare: bool = False, others_before: bool = False
+) -> list[Clause]:
     """The statements of a text.
 
     Args:
         roles: the letters of its tokens.
         weights: what each token speaks for: positive for real, negative for spoof.
+        others_before: whether sentences stand before these.
         bare: whether words such as "photo" and "screen" name an attack by themselves.
     """
     result: list[Clause] = []
@@ -104,7 +109,7 @@ def clauses(roles: str, weights: Sequence[float], *, bare: bool = False) -> list
         text = sentence.group()
         if not text:
             continue
-        fragment = sentence.start() > 0 and len(text) <= 6 and len(_CLASSES.findall(text)) == 1
+        fragment = (others_before or sentence.start() > 0) and len(text) <= 6 and len(_CLASSES.findall(text)) == 1
         ignored = text[-1] == "?" or "k" in text or "G" in text
         for start, segments in _cut(text, sentence.start()):
             end = segments[-1][2]
@@ -113,6 +118,7 @@ def clauses(roles: str, weights: Sequence[float], *, bare: bool = False) -> list
             clause = Clause(start, end, letters, ignored)
             clause.verdict = fragment and _VERBS.isdisjoint(text)
             result.append(clause)
+            clause.telling = not _TELLING.isdisjoint(letters) or "f," in letters or "f." in letters
             if not _NEGATIONS.isdisjoint(letters):
                 _resolve_negation(clause, segments, roles, weights, bare)
             else:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from fas_plugin.labels import FasClass
-from fas_plugin.tokens import encode, read, token_spans
+from fas_plugin.tokens import LINE, encode, read, token_spans
 from fas_plugin.wording import Clause, clauses, resolve
 
 #: Only the end of a longer reasoning is read, where conclusions stand. Characters.
@@ -29,8 +29,16 @@ _ENOUGH, _CLEAR = 1.0, 2.0
 #: ... or, beside a hedged verdict, from this weight on.
 _SURE = 2.5
 
-#: Three or more words without a sentence: "moire, bezel, halftone".
-_KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRSp:]{1,3}[.]?|[_xBRS]{4,12}[.]?|[RSraox,.]+")
+#: Words without a statement: "moire, bezel, halftone", "skin edges light".
+_KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRS]{4,12}[.]?|[RSraox,.]{4,}")
+#: The same, when there is nothing else in the text: "spoof", "Answer: real".
+_BARE = re.compile(r"[_xBRSp:]{0,3}[.]?")
+
+_SENTENCE = re.compile(r"[^.!?;\n。！？；…]*[.!?;\n。！？；…]*\s*")
+#: A longer sentence is not remembered. Characters.
+_MAX_SENTENCE = 400
+#: As many sentences are remembered before the memory starts anew.
+_MAX_MEMORY = 20_000
 
 
 @dataclass(frozen=True)
@@ -53,40 +61,82 @@ class Stance:
 
 def stance(reasoning: str) -> Stance:
     """The class that ``reasoning`` argues for. Never raises on a string; linear in its length."""
+    cls, confidence = judge(reasoning)
     offset = max(0, len(reasoning) - MAX_REASONING)
-    text = reasoning[offset:]
-    cls, confidence, read = judge(text)
-    mentions = [m for c in read for m in c.mentions]
-    places = token_spans(text) if mentions else []
-    spans = tuple(Span(places[m.at][0] + offset, places[m.at][1] + offset, m.cls) for m in mentions)
-    return Stance(cls, confidence, spans)
+    spans: list[Span] = []
+    for i, sentence in enumerate(_sentences(reasoning[offset:])):
+        places = token_spans(sentence)
+        for clause in _MEMORIES[i > 0][sentence]:
+            for m in clause.mentions:
+                start, end = places[m.at]
+                spans.append(Span(start + offset, end + offset, m.cls))
+        offset += len(sentence)
+    return Stance(cls, confidence, tuple(spans))
 
 
-def judge(reasoning: str) -> tuple[FasClass | None, float, list[Clause]]:
-    """Class, confidence and the clauses that were weighed."""
-    letters, weights = read(encode(reasoning[-MAX_REASONING:]))
-    if _KEYWORDS.fullmatch(letters):
-        return None, 0.0, []
-    said = [c for c in clauses(letters, weights) if not c.ignored]
+def judge(reasoning: str) -> tuple[FasClass | None, float]:
+    """Class and confidence: ``stance`` without the evidence, for those who need it fast."""
+    sentences = _sentences(reasoning[-MAX_REASONING:])
+    if len(sentences) == 1 and _BARE.fullmatch(read(encode(sentences[0]))[0]):
+        return None, 0.0
+    said = [*_MEMORIES[False][sentences[0]]]
+    for sentence in sentences[1:]:
+        said += _MEMORIES[True][sentence]
     real, spoof = _weigh(said)
     balance = (real - spoof) / (real + spoof) if real + spoof else 0.0
-    cls = resolve(said).cls
+    telling = [c for c in said if c.telling]
+    cls = resolve(telling).cls
     if cls:
         agreement = balance if cls is FasClass.REAL else -balance
-        return cls, round(0.75 + 0.25 * agreement, 4), said
+        return cls, round(0.75 + 0.25 * agreement, 4)
     winner, loser = max(real, spoof), min(real, spoof)
-    contested = any(
-        "u" in c.roles
-        or any(m.claimed and ("m" not in c.roles or m.weight * balance < 0) for m in c.mentions)
-        for c in said
-    )
-    if contested or winner < _ENOUGH or winner < _CLEAR * loser:
-        return None, 0.0, said
-    hedged = any(m.claimed for c in said for m in c.mentions)
-    if hedged and winner < _SURE:
-        return None, 0.0, said
+    if winner < _ENOUGH or winner < _CLEAR * loser or _contested(telling, winner, balance):
+        return None, 0.0
     cls = FasClass.REAL if balance > 0 else FasClass.SPOOF
-    return cls, round(abs(balance) * min(1.0, 0.25 + winner / 16), 4), said
+    return cls, round(abs(balance) * min(1.0, 0.25 + winner / 16), 4)
+
+
+class _Memory(dict[str, list[Clause]]):
+    """Sentence -> its clauses that count. A policy says many sentences again and again."""
+
+    def __init__(self, others_before: bool) -> None:
+        self._others_before = others_before
+
+    def __missing__(self, sentence: str) -> list[Clause]:
+        letters, weights = read(encode(sentence))
+        said: list[Clause] = []
+        if not _KEYWORDS.fullmatch(letters):
+            found = clauses(letters, weights, others_before=self._others_before)
+            said = [c for c in found if not c.ignored and (c.telling or c.real or c.spoof)]
+        if len(sentence) <= _MAX_SENTENCE:
+            if len(self) >= _MAX_MEMORY:
+                self.clear()
+            self[sentence] = said
+        return said
+
+
+#: For the first sentence of a text and for those after it.
+_MEMORIES = (_Memory(False), _Memory(True))
+
+
+def _sentences(text: str) -> list[str]:
+    """``text`` in pieces that can be read one by one; together they are ``text``."""
+    if "\n" in text:
+        text = LINE.sub(lambda match: ";" + " " * (len(match.group()) - 1), text).replace("\n", " ")
+    return _SENTENCE.findall(text)[:-1] or [""]
+
+
+def _contested(telling: list[Clause], winner: float, balance: float) -> bool:
+    """Whether there is a verdict that was taken back, doubted, or hedged against the evidence."""
+    for clause in telling:
+        if "u" in clause.roles:
+            return True
+        for mention in clause.mentions:
+            if mention.claimed:
+                hedged = "m" in clause.roles
+                if not hedged or winner < _SURE or mention.weight * balance < 0:
+                    return True
+    return False
 
 
 def _weigh(said: list[Clause]) -> tuple[float, float]:

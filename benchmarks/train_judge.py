@@ -33,7 +33,7 @@ EVIDENT = (Role.NEUTRAL, Role.BARE)
 PAIRED = (*EVIDENT, Role.GLUE)
 WIDTH, EPOCHS, SEED = 64, 300, 0
 #: How strongly neutral clauses, all words of the language, and free weights are held to zero.
-NEUTRAL, UNKNOWN, FREE = 0.4, 0.005, 0.01
+NEUTRAL, UNKNOWN, FREE = 0.15, 0.005, 0.01
 
 
 def read_clauses() -> tuple[list[list[tuple[str, int]]], np.ndarray]:

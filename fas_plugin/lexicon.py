@@ -42,6 +42,7 @@ class Role(StrEnum):
     QUESTION = "?"
     COMMA = ","
     COLON = ":"  #: a predicate behind a heading ("edges: none"), a new clause behind a statement
+    PADDING = "+"  #: a further word of a phrase
     GLUE = "x"  #: no evidence by itself, whatever it was learned with
     NEUTRAL = "_"  #: may be evidence
 

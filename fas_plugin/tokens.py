@@ -78,7 +78,7 @@ def _lexicon() -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
     for mark, role in _MARKS.items():
         letters[CODES[mark]] = role.value
     letters[CODES["\n"]] = Role.STOP.value
-    letters[PADDING] = Role.GLUE.value
+    letters[PADDING] = Role.PADDING.value
     for found in phrases.values():
         found.sort(key=lambda phrase: len(phrase[0]), reverse=True)
     return letters, phrases
@@ -175,7 +175,7 @@ def encode(text: str) -> str:
 def read(codes: str) -> tuple[str, list[float]]:
     """Of each token its role, as a letter, and what it speaks for.
 
-    A phrase of the lexicon has its role at its first word; the others are neutral. A weight is
+    A phrase of the lexicon has its role at its first word; the others are padding. A weight is
     positive for real and negative for spoof; that of a pair of neighbours stands at its second.
     """
     pairs = list(map(add, codes, codes[1:]))
@@ -206,17 +206,15 @@ def _with_phrases(codes: str, starts: list[int], weights: list[float]) -> str:
 
 
 def token_spans(text: str) -> list[tuple[int, int]]:
-    """Start and end of each token that ``encode`` makes of ``text``.
+    """Start and end of the chunk that each token of ``encode(text)`` comes from; one line only.
 
     Slower than ``encode``; for those who want to see where a token stands.
     """
     spans: list[tuple[int, int]] = []
-    for chunk in re.finditer(r"\S+", LINE.sub(lambda m: ";" + " " * (len(m.group()) - 1), text)):
+    for chunk in re.finditer(r"\S+", text):
         start, end = chunk.span()
-        codes = _memory[chunk.group()]
-        word = re.search(r"\w.*\w|\w|\S+", chunk.group())
-        if word is not None and len(codes) > 0:
-            spans += [(start + word.start(), start + word.end())] * len(codes)
-        else:
-            spans += [(start, end)] * len(codes)
+        word = re.search(r"\w(?:.*\w)?", chunk.group())
+        if word is not None:
+            start, end = start + word.start(), start + word.end()
+        spans += [(start, end)] * len(_memory[chunk.group()])
     return spans

@@ -30,6 +30,8 @@ _TAKING_BACK = frozenset("KTnfscpe,.")
 _TELLING = frozenset("RSuKTCL")
 #: A word speaks for a class by itself from this weight on; below, it only adds to the others.
 _SPEAKS = 0.5
+#: A clause speaks for both classes only from this weight on.
+_NOISE = 1.5
 #: What a class that is only named speaks for.
 _NAMED = 2.0
 
@@ -72,12 +74,22 @@ class Clause:
         self.real = self.spoof = 0.0
         self.verdict = self.telling = False
 
-    def speak(self, weight: float) -> None:
-        """Adds a segment's evidence."""
-        if weight > 0:
-            self.real += weight
-        else:
-            self.spoof -= weight
+    def speak(self, evidence: Sequence[float]) -> None:
+        """Sets the evidence from that of the segments: where it is weak for a class, it is noise."""
+        self.real = sum([e for e in evidence if e > 0])
+        self.spoof = sum([-e for e in evidence if e < 0])
+        if min(self.real, self.spoof) < _NOISE:
+            total = self.real - self.spoof
+            self.real, self.spoof = max(total, 0.0), max(-total, 0.0)
+
+    def evidence(self, weights: Sequence[float]) -> list[tuple[int, float]]:
+        """The tokens that speak for a class, and what they speak for with negation resolved."""
+        told = {m.at: m.weight for m in self.mentions}
+        if _NEGATIONS.isdisjoint(self.roles):
+            for at in range(self.start, self.end):
+                if abs(weights[at]) >= _SPEAKS:
+                    told.setdefault(at, weights[at])
+        return sorted(told.items())
 
     def has(self, letters: str) -> bool:
         """Whether any of ``letters`` is among the roles."""
@@ -118,12 +130,11 @@ def clauses(
             clause = Clause(start, end, letters, ignored)
             clause.verdict = fragment and _VERBS.isdisjoint(text)
             result.append(clause)
-            clause.telling = not _TELLING.isdisjoint(letters) or "f," in letters or "f." in letters
+            clause.telling = not _TELLING.isdisjoint(letters) or _interjects(letters)
             if not _NEGATIONS.isdisjoint(letters):
                 _resolve_negation(clause, segments, roles, weights, bare)
             else:
-                for _, first, last in segments:
-                    clause.speak(sum(weights[first:last]))
+                clause.speak([sum(weights[first:last]) for _, first, last in segments])
                 if "R" in letters or "S" in letters or (bare and "B" in letters):
                     _resolve_negation(clause, segments, roles, weights, bare)
     return result
@@ -204,7 +215,7 @@ def _resolve_negation(
         for at in range(first, end):
             role = roles[at]
             weight = weights[at]
-            if role in "_x" and -_SPEAKS < weight < _SPEAKS:
+            if role in "_x+" and -_SPEAKS < weight < _SPEAKS:
                 weak += -weight if negated else weight
                 position += 1
                 if position == 2:
@@ -254,9 +265,11 @@ def _resolve_negation(
         clause.real = clause.spoof = 0.0  # "real faces show pores": a rule, no observation
         return
     clause.mentions = found
-    clause.real = clause.spoof = 0.0
+    evidence = []
     for weak, (_, start, end) in zip(rest, segments, strict=True):
-        clause.speak(weak + sum([m.weight for m in found if start <= m.at < end]))
+        spoken = [m.weight for m in found if start <= m.at < end and not m.claimed]
+        evidence.append(weak + sum(spoken))
+    clause.speak(evidence)
 
 
 class Verdict(NamedTuple):
@@ -317,7 +330,7 @@ def resolve(read: Sequence[Clause]) -> Verdict:
 
 def _interjects(roles: str) -> bool:
     """Whether the clause starts with a "no" of its own ("no, it is ...")."""
-    return roles.startswith(("f,", "f."))
+    return roles == "f" or roles.startswith(("f,", "f."))
 
 
 def _takes_back(roles: str) -> bool:

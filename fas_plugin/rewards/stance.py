@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from fas_plugin.labels import FasClass
+from fas_plugin.lexicon import Role
 from fas_plugin.tokens import LINE, encode, read, token_spans
 from fas_plugin.wording import Clause, clauses, resolve
 
@@ -25,14 +26,16 @@ _OVERRULED = 0.4
 #: No clause counts for more than this.
 _CLAUSE = 4.0
 #: Evidence alone decides from this weight on, and if it outweighs the other side so many times.
-_ENOUGH, _CLEAR = 1.0, 2.0
+_ENOUGH, _CLEAR = 1.2, 1.6
 #: ... or, beside a hedged verdict, from this weight on.
 _SURE = 2.5
 
 #: Words without a statement: "moire, bezel, halftone", "skin edges light".
-_KEYWORDS = re.compile(r"(?:[_xBRS]{1,2},){3,}[_xBRS]{0,3}[.]?|[_xBRS]{4,12}[.]?|[RSraox,.]{4,}")
-#: The same, when there is nothing else in the text: "spoof", "Answer: real".
-_BARE = re.compile(r"[_xBRSp:]{0,3}[.]?")
+_KEYWORDS = re.compile(r"(?:[_x+BRS]{1,2},){3,}[_x+BRS]{0,3}[.]?|[RSrao_x+,.]*(?<=[RS+])[RS+]{3,}[.]?")
+#: The same for a whole text: "spoof", "Answer: real", "skin edges light", "real real. spoof spoof."
+_BARE = re.compile(r"[_x+BRSp:]{0,3}[.]?|[_+BRS]{4,12}[.]?|(?=.*[RS].*[RS])[_+BRSrao,.]+")
+#: Longer texts are never bare. Characters.
+_MAX_BARE = 200
 
 _SENTENCE = re.compile(r"[^.!?;\n。！？；…]*[.!?;\n。！？；…]*\s*")
 #: A longer sentence is not remembered. Characters.
@@ -65,11 +68,15 @@ def stance(reasoning: str) -> Stance:
     offset = max(0, len(reasoning) - MAX_REASONING)
     spans: list[Span] = []
     for i, sentence in enumerate(_sentences(reasoning[offset:])):
+        letters, weights = read(encode(sentence))
         places = token_spans(sentence)
         for clause in _MEMORIES[i > 0][sentence]:
-            for m in clause.mentions:
-                start, end = places[m.at]
-                spans.append(Span(start + offset, end + offset, m.cls))
+            for at, weight in clause.evidence(weights):
+                last = at
+                while letters[last + 1 : last + 2] == Role.PADDING:
+                    last += 1
+                start, end = places[at][0] + offset, places[last][1] + offset
+                spans.append(Span(start, end, FasClass.REAL if weight > 0 else FasClass.SPOOF))
         offset += len(sentence)
     return Stance(cls, confidence, tuple(spans))
 
@@ -77,7 +84,7 @@ def stance(reasoning: str) -> Stance:
 def judge(reasoning: str) -> tuple[FasClass | None, float]:
     """Class and confidence: ``stance`` without the evidence, for those who need it fast."""
     sentences = _sentences(reasoning[-MAX_REASONING:])
-    if len(sentences) == 1 and _BARE.fullmatch(read(encode(sentences[0]))[0]):
+    if len(reasoning) <= _MAX_BARE and _BARE.fullmatch(read(encode(reasoning))[0]):
         return None, 0.0
     said = [*_MEMORIES[False][sentences[0]]]
     for sentence in sentences[1:]:
@@ -117,6 +124,12 @@ class _Memory(dict[str, list[Clause]]):
 
 #: For the first sentence of a text and for those after it.
 _MEMORIES = (_Memory(False), _Memory(True))
+
+
+def forget() -> None:
+    """Empties the memory of sentences; for measuring."""
+    for memory in _MEMORIES:
+        memory.clear()
 
 
 def _sentences(text: str) -> list[str]:

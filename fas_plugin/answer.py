@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from fas_plugin.labels import FasClass
@@ -13,6 +14,8 @@ from fas_plugin.wording import clauses, resolve
 _HEDGES = "muL"
 #: An answer longer than this states nothing. Characters.
 MAX_WORDING = 20_000
+#: Characters.
+_SHORT = 64
 
 
 def class_of_wording(text: str) -> FasClass | None:
@@ -23,6 +26,10 @@ def class_of_wording(text: str) -> FasClass | None:
     """
     if len(text) > MAX_WORDING:
         return None
+    return _class_of_word(text) if len(text) <= _SHORT else _class_of_text(text)
+
+
+def _class_of_text(text: str) -> FasClass | None:
     stripped = fold(text).strip().removeprefix("```json").strip("`\n ")
     if stripped[:1] in ("{", "["):
         try:
@@ -40,6 +47,10 @@ def class_of_wording(text: str) -> FasClass | None:
     if not named and not hedged:
         named = {m.cls for c in clauses(letters, nothing_seen, bare=True) for m in c.mentions}
     return named.pop() if len(named) == 1 else None
+
+
+#: A policy has few short answers, so they are remembered.
+_class_of_word = lru_cache(maxsize=4096)(_class_of_text)
 
 
 class _Pairs(list[tuple[str, Any]]):

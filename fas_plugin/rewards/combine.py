@@ -54,13 +54,13 @@ class Preset:
 
     def total(self, components: Mapping[str, float]) -> float:
         """Weighted sum of the gated components, in [0, 1] for components in [0, 1]."""
-        total = math.fsum(
-            weight
-            * components[name]
-            * math.prod(components[gate] for gate in self.gates.get(name, ()))
-            for name, weight in self.weights.items()
-        )
-        return min(1.0, max(0.0, total))
+        parts = []
+        for name, weight in self.weights.items():
+            part = weight * components[name]
+            for gate in self.gates.get(name, ()):
+                part *= components[gate]
+            parts.append(part)
+        return min(1.0, max(0.0, math.fsum(parts)))
 
 
 @dataclass(frozen=True)
@@ -129,18 +129,22 @@ def score_batch(
         raise ValueError(
             f"{len(completions)} completions but {len(labels)} labels; expected as many"
         )
-    truths = []
-    for i, label in enumerate(labels):
-        try:
-            truths.append(Label.parse(label).cls)
-        except LabelError as error:
-            raise LabelError(f"label {i}: {error}") from None
+    truths = [_truth(label, i) for i, label in enumerate(labels)]
     parsed = [parse_completion(completion) for completion in completions]
     argued = iter(judge.classes([p.think for p in parsed if p.think]))
     return [
         _result(p, truth, next(argued) if p.think else None, preset)
         for p, truth in zip(parsed, truths, strict=True)
     ]
+
+
+def _truth(label: str, index: int) -> FasClass:
+    if label == "real":  # half of all labels
+        return FasClass.REAL
+    try:
+        return Label.parse(label).cls
+    except LabelError as error:
+        raise LabelError(f"label {index}: {error}") from None
 
 
 def _result(

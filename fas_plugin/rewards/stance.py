@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fas_plugin.labels import FasClass
 from fas_plugin.lexicon import Role
@@ -41,7 +42,7 @@ _SENTENCE = re.compile(r"[^.!?;\n。！？；…]*[.!?;\n。！？；…]*\s*")
 #: A longer sentence is not remembered. Characters.
 _MAX_SENTENCE = 400
 #: As many sentences are remembered before the memory starts anew.
-_MAX_MEMORY = 20_000
+_MAX_MEMORY = 50_000
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def stance(reasoning: str) -> Stance:
     for i, sentence in enumerate(_sentences(reasoning[offset:])):
         letters, weights = read(encode(sentence))
         places = token_spans(sentence)
-        for clause in _MEMORIES[i > 0][sentence]:
+        for clause in _MEMORIES[i > 0][sentence].clauses:
             for at, weight in clause.evidence(weights):
                 last = at
                 while letters[last + 1 : last + 2] == Role.PADDING:
@@ -86,12 +87,16 @@ def judge(reasoning: str) -> tuple[FasClass | None, float]:
     sentences = _sentences(reasoning[-MAX_REASONING:])
     if len(reasoning) <= _MAX_BARE and _BARE.fullmatch(read(encode(reasoning))[0]):
         return None, 0.0
-    said = [*_MEMORIES[False][sentences[0]]]
-    for sentence in sentences[1:]:
-        said += _MEMORIES[True][sentence]
-    real, spoof = _weigh(said)
+    real = spoof = 0.0
+    telling: list[Clause] = []
+    memory = _MEMORIES[False]
+    for sentence in sentences:
+        said = memory[sentence]
+        real = real * said.leaves + said.real
+        spoof = spoof * said.leaves + said.spoof
+        telling += said.telling
+        memory = _MEMORIES[True]
     balance = (real - spoof) / (real + spoof) if real + spoof else 0.0
-    telling = [c for c in said if c.telling]
     cls = resolve(telling).cls
     if cls:
         agreement = balance if cls is FasClass.REAL else -balance
@@ -103,23 +108,38 @@ def judge(reasoning: str) -> tuple[FasClass | None, float]:
     return cls, round(abs(balance) * min(1.0, 0.25 + winner / 16), 4)
 
 
-class _Memory(dict[str, list[Clause]]):
-    """Sentence -> its clauses that count. A policy says many sentences again and again."""
+class _Sentence(NamedTuple):
+    """What a sentence contributes.
+
+    ``leaves``: the share of the evidence before it that it leaves; ``real`` and ``spoof``: its own;
+    ``telling``: the clauses that can matter to the verdict.
+    """
+
+    leaves: float
+    real: float
+    spoof: float
+    telling: list[Clause]
+    clauses: list[Clause]
+
+
+class _Memory(dict[str, _Sentence]):
+    """What sentences contribute. A policy says many sentences again and again."""
 
     def __init__(self, others_before: bool) -> None:
         self._others_before = others_before
 
-    def __missing__(self, sentence: str) -> list[Clause]:
+    def __missing__(self, sentence: str) -> _Sentence:
         letters, weights = read(encode(sentence))
         said: list[Clause] = []
         if not _KEYWORDS.fullmatch(letters):
             found = clauses(letters, weights, others_before=self._others_before)
             said = [c for c in found if not c.ignored and (c.telling or c.real or c.spoof)]
+        result = _Sentence(*_weigh(said), [c for c in said if c.telling], said)
         if len(sentence) <= _MAX_SENTENCE:
             if len(self) >= _MAX_MEMORY:
                 self.clear()
-            self[sentence] = said
-        return said
+            self[sentence] = result
+        return result
 
 
 #: For the first sentence of a text and for those after it.
@@ -152,9 +172,12 @@ def _contested(telling: list[Clause], winner: float, balance: float) -> bool:
     return False
 
 
-def _weigh(said: list[Clause]) -> tuple[float, float]:
-    """The evidence for real and for spoof, each clause as strong as the way it is put."""
-    real = spoof = 0.0
+def _weigh(said: list[Clause]) -> tuple[float, float, float]:
+    """What is left of the evidence before, and the evidence for real and for spoof.
+
+    Each clause is as strong as the way it is put.
+    """
+    leaves, real, spoof = 1.0, 0.0, 0.0
     for clause in said:
         letters = clause.roles
         factor = 1.0
@@ -162,10 +185,11 @@ def _weigh(said: list[Clause]) -> tuple[float, float]:
             factor = _CONCEDED
         elif "K" in letters or "T" in letters:
             factor = _STRESSED
+            leaves *= _OVERRULED
             real *= _OVERRULED
             spoof *= _OVERRULED
         if "m" in letters or "u" in letters:
             factor *= _MODAL
         real += factor * min(_CLAUSE, clause.real)
         spoof += factor * min(_CLAUSE, clause.spoof)
-    return real, spoof
+    return leaves, real, spoof

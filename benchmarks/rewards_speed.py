@@ -17,10 +17,50 @@ from fas_plugin.rewards.stance import forget
 
 PRESET = load_preset("default")
 CLAUSES = Path(__file__).parent / "judge_training"
-HOSTILE = ["<think>", "not ", "no moire, ", "so this is real. ", "real and ", "(", "不", "ﷺ", "\n", "a"]
+HOSTILE = [
+    "<think>",
+    "not ",
+    "no moire, ",
+    "so this is real. ",
+    "real and ",
+    "(",
+    "不",
+    "ﷺ",
+    "\n",
+    "a",
+]
 PIECES = [
-    *("<think>", "</think>", "<answer>", "</answer>", "real", "spoof", "not", "no", "is", "but", "so"),
-    *(" ", "\n", ".", ",", "?", ":", "{", "}", '"', "[", "moire", "pores", "isn't", "真人", "不是", "。"),
+    *(
+        "<think>",
+        "</think>",
+        "<answer>",
+        "</answer>",
+        "real",
+        "spoof",
+        "not",
+        "no",
+        "is",
+        "but",
+        "so",
+    ),
+    *(
+        " ",
+        "\n",
+        ".",
+        ",",
+        "?",
+        ":",
+        "{",
+        "}",
+        '"',
+        "[",
+        "moire",
+        "pores",
+        "isn't",
+        "真人",
+        "不是",
+        "。",
+    ),
     *("\u200b", "\ud800", "\x00", "ﷺ", "é", "🙂", "<|im_end|>", "-", "'", "’", "5", "if", "please"),
 ]
 
@@ -56,9 +96,14 @@ def seconds(work: Callable[[], object], before: Callable[[], object], repeats: i
 def speed() -> None:
     batch = completions(1000, 200, seed=0)
     labels = ["real"] * len(batch)
-    for name, before in (("all sentences new", forget), ("all sentences heard before", lambda: None)):
+    for name, before in (
+        ("all sentences new", forget),
+        ("all sentences heard before", lambda: None),
+    ):
         took = seconds(lambda: score_batch(batch, labels, PRESET), before)
-        print(f"{name}: {len(batch) / took:,.0f} completions/s, {1e6 * took / len(batch):.0f} us each")
+        print(
+            f"{name}: {len(batch) / took:,.0f} completions/s, {1e6 * took / len(batch):.0f} us each"
+        )
     print("milliseconds against length, worst hostile text:")
     for length in (10_000, 100_000, 1_000_000):
         worst = 0.0

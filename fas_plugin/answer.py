@@ -43,7 +43,9 @@ def _class_of_text(text: str) -> FasClass | None:
     hedged = any(c.ignored or c.has(_HEDGES) for c in said)
     if len(named) == 2 or (hedged and named):
         final = resolve(said)
-        return final.cls if final.marked and final.clause and not final.clause.has(_HEDGES) else None
+        return (
+            final.cls if final.marked and final.clause and not final.clause.has(_HEDGES) else None
+        )
     if not named and not hedged:
         named = {m.cls for c in clauses(letters, nothing_seen, bare=True) for m in c.mentions}
     return named.pop() if len(named) == 1 else None

@@ -134,7 +134,10 @@ TABLES: tuple[tuple[Role, str], ...] = (
         不, 不是, 并不是, 并非, 並非, 没有, 沒有, 无, 無, 未, 未见, 未见到, 未发现, 非, 缺乏, 缺少, 缺失, 排除, 看不到,
         看不出, 不像, 而非, 而不是, 不存在, 不具备, 否""",
     ),
-    (Role.FORWARD, "not, no, non, without, rather than, instead of, unlike, as opposed to, in contrast to"),
+    (
+        Role.FORWARD,
+        "not, no, non, without, rather than, instead of, unlike, as opposed to, in contrast to",
+    ),
     (Role.THAN, "than"),
     # --- statements --------------------------------------------------------------------------
     (

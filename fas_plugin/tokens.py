@@ -148,11 +148,26 @@ def _written_out(first: str, ending: str) -> tuple[str, ...]:
     return first, "is" if ending in ("s", "re", "m") else ending
 
 
+def _related(word: str) -> str:
+    """The code of an unknown word: that of its stem, where that is known."""
+    for ending, replacements in (
+        ("ed", ("", "e")),
+        ("ing", ("", "e")),
+        ("ly", ("",)),
+        ("y", ("",)),
+    ):
+        if word.endswith(ending) and len(word) > len(ending) + 3:
+            for replacement in replacements:
+                if code := CODES.get(word.removesuffix(ending) + replacement):
+                    return code
+    return UNKNOWN
+
+
 class _Memory(dict[str, str]):
     """Chunk of text without white space -> codes. Most chunks come again and again."""
 
     def __missing__(self, chunk: str) -> str:
-        codes = "".join([CODES.get(word, UNKNOWN) for word in words(chunk)])
+        codes = "".join([CODES.get(word) or _related(word) for word in words(chunk)])
         if len(chunk) <= _MAX_CHUNK:
             if len(self) >= _MAX_MEMORY:
                 self.clear()
@@ -182,7 +197,9 @@ def read(codes: str) -> tuple[str, list[float]]:
     weights = list(map(_SINGLES.get, codes, repeat(0.0)))
     weights[1:] = map(add, weights[1:], map(_PAIRS.get, pairs, repeat(0.0)))
     if not _PHRASES.keys().isdisjoint(pairs):
-        codes = _with_phrases(codes, [i for i, pair in enumerate(pairs) if pair in _PHRASES], weights)
+        codes = _with_phrases(
+            codes, [i for i, pair in enumerate(pairs) if pair in _PHRASES], weights
+        )
     return "".join(map(_LETTERS.get, codes, repeat(Role.NEUTRAL.value))), weights
 
 

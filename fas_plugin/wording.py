@@ -66,7 +66,17 @@ class Clause:
         verdict: whether it is a sentence of hardly more than a class, after others ("Live.").
     """
 
-    __slots__ = ("end", "ignored", "mentions", "real", "roles", "spoof", "start", "telling", "verdict")
+    __slots__ = (
+        "end",
+        "ignored",
+        "mentions",
+        "real",
+        "roles",
+        "spoof",
+        "start",
+        "telling",
+        "verdict",
+    )
 
     def __init__(self, start: int, end: int, roles: str, ignored: bool) -> None:
         self.start, self.end, self.roles, self.ignored = start, end, roles, ignored
@@ -121,7 +131,11 @@ def clauses(
         text = sentence.group()
         if not text:
             continue
-        fragment = (others_before or sentence.start() > 0) and len(text) <= 6 and len(_CLASSES.findall(text)) == 1
+        fragment = (
+            (others_before or sentence.start() > 0)
+            and len(text) <= 6
+            and len(_CLASSES.findall(text)) == 1
+        )
         ignored = text[-1] == "?" or "k" in text or "G" in text
         for start, segments in _cut(text, sentence.start()):
             end = segments[-1][2]

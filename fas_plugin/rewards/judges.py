@@ -48,7 +48,9 @@ def load_judge(setting: str = "local") -> Judge:
         return LOCAL
     url, separator, model = setting.partition("#")
     if not (separator and model and url.startswith(("http://", "https://"))):
-        raise ValueError(f"unknown judge {setting!r}; expected 'local' or 'http(s)://host/v1#model'")
+        raise ValueError(
+            f"unknown judge {setting!r}; expected 'local' or 'http(s)://host/v1#model'"
+        )
     from fas_plugin.rewards.remote_judge import RemoteJudge
 
     return RemoteJudge(url, model)

@@ -54,7 +54,9 @@ class RemoteJudge:
         answers = {r: self._cache[r] for r in dict.fromkeys(reasonings) if r in self._cache}
         if unknown:
             with ThreadPoolExecutor(min(CONCURRENCY, len(unknown))) as pool:
-                for reasoning, (cls, sure) in zip(unknown, pool.map(self._ask, unknown), strict=True):
+                for reasoning, (cls, sure) in zip(
+                    unknown, pool.map(self._ask, unknown), strict=True
+                ):
                     answers[reasoning] = cls
                     if sure:
                         self._cache[reasoning] = cls
@@ -66,7 +68,14 @@ class RemoteJudge:
         """The class, and whether it is the model's."""
         try:
             return self._reply(reasoning), True
-        except (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            HTTPException,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ) as error:
             logger.warning("judge at %s: %s; the local judge answers", self._url, error)
             return stance(reasoning).cls, False
 

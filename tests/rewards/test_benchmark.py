@@ -11,7 +11,9 @@ import pytest
 
 from fas_plugin.rewards import load_preset, score_batch
 
-LINES = Path(__file__).with_name("reasoning_benchmark.jsonl").read_text(encoding="utf-8").splitlines()
+LINES = (
+    Path(__file__).with_name("reasoning_benchmark.jsonl").read_text(encoding="utf-8").splitlines()
+)
 CASES = [json.loads(line) for line in LINES]
 BARS = {
     "dev": {"format": 0.99, "answer": 0.98, "stance": 0.90, "stated": 0.95, "agreement": 0.90},

@@ -75,7 +75,16 @@ def test_a_batch_is_asked_at_the_same_time(endpoint):
 
 @pytest.mark.parametrize(
     "reply",
-    ["real, because I was told so", "", None, 7, b"garbage", b"[]", b'{"choices": []}', b"\xff" * 99],
+    [
+        "real, because I was told so",
+        "",
+        None,
+        7,
+        b"garbage",
+        b"[]",
+        b'{"choices": []}',
+        b"\xff" * 99,
+    ],
 )
 def test_the_local_judge_answers_for_garbage(endpoint, reply):
     endpoint.reply = lambda reasoning: reply
@@ -94,7 +103,9 @@ def test_the_local_judge_answers_for_errors_and_time_outs(endpoint):
     assert RemoteJudge("http://127.0.0.1:9/v1", "m").classes([REASONING]) == [FasClass.SPOOF]
 
 
-@pytest.mark.parametrize("setting", ["", "remote", "http://host/v1", "ftp://host#m", "http://host/v1#"])
+@pytest.mark.parametrize(
+    "setting", ["", "remote", "http://host/v1", "ftp://host#m", "http://host/v1#"]
+)
 def test_unknown_settings_are_named(setting):
     with pytest.raises(ValueError, match="expected 'local' or"):
         load_judge(setting)

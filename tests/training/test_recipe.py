@@ -77,7 +77,9 @@ def test_recipe_trains_survives_a_kill_and_reports(tmp_path):
     ).exists()
     started = (run / "policy" / "model.safetensors").read_bytes()
     assert (run / "checkpoint" / "model.safetensors").read_bytes() != started
-    environments = [path for path in Path("/proc").glob("[0-9]*/environ") if os.access(path, os.R_OK)]
+    environments = [
+        path for path in Path("/proc").glob("[0-9]*/environ") if os.access(path, os.R_OK)
+    ]
     mark = f"FAS_RUN={run}#".encode()
     assert not [path for path in environments if mark in read_bytes(path)]  # nothing left running
 

@@ -199,9 +199,15 @@ TABLES: tuple[tuple[Role, str], ...] = (
         coin toss, 50 50, not enough information, insufficient information, insufficient evidence,
         does not mean, does not prove, not conclusive, not necessarily, conflicting, does not matter,
         cannot be determined, can not be determined, undeterminable, nothing can be said, cannot be
-        judged, cannot be assessed, cannot be told, premature, hard to know, difficult to know, tough call, jury is out, undecidable, nothing to choose, i do not know, now i do not know, who knows, neither confirm nor deny,
+        judged, cannot be assessed, cannot be told, back and forth, both ways, leave it open,
+        leave this open, leave open, do not fit together, could not say, can not say, can not be settled,
+        cannot be settled, neither wins, neither side wins, evenly matched, balance out, anyone is guess,
+        open question, remain open, plausible either way, cancel out, can not reconcile, cannot reconcile,
+        not let me choose, can not choose, cannot choose, nothing can be concluded, can not be concluded,
+        to be resolved, even out, premature, hard to know, difficult to know, tough call, jury is out, undecidable, nothing to choose, i do not know, now i do not know, who knows, neither confirm nor deny,
         既不能肯定, 不能肯定, 无法得出结论, 信息不足,
-        说不清楚, 说不清, 都有可能, 都成立, 两种解释, 看不清, 看不出什么, 无法判断, 无法确定, 不确定, 难以判断, 难以确定, 不清楚, 不知道, 说不准, 不好说, 不一定""",
+        说不清楚, 说不清, 都有可能, 都成立, 两种解释, 看不清, 看不出什么, 无法取舍, 难以取舍, 无从判断, 无法得出结论, 不能肯定, 信息不足, 说不清楚, 说不清, 都有可能, 都成立,
+        两种解释, 看不清, 无法判断, 无法确定, 不确定, 难以判断, 难以确定, 不清楚, 不知道, 说不准, 不好说, 不一定""",
     ),
     # --- how statements weigh on each other --------------------------------------------------
     (
@@ -257,10 +263,10 @@ TABLES: tuple[tuple[Role, str], ...] = (
         let me see, let me analyse, let me analyze, let us check, let us see, i will check, i will
         analyse, i will analyze, i will look, determine if, determine whether, decide if, decide
         whether, check if, check whether, the options, options are, two classes, possible answers,
-        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, my job, in this task, happy to help, instruments include, attacks include, attacker often, attacker usually,
+        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, inspect, real question, my job, in this task, happy to help, instruments include, attacks include, attacker often, attacker usually,
         attacker may, presentations are, one would have to, what would, i will provide, i will now provide, told to, two hypotheses, hypotheses are, i shall, i will now, will test, rubric, the analysis above, can mean, may mean, could mean, could be many, can come from, may come from, can have many, one usually, anti spoofing system, majority of, write the
         reasoning, solve the task, describe what, to check for, look for, things to look for,
-        需要检查, 再下结论, 再判断, 一般会, 通常会, 任务, 判断是否, 需要判断, 请判断, 需要确定, 问题是, 关键词""",
+        需要检查, 再下结论, 得出结论, 再判断, 一般会, 通常会, 任务, 判断是否, 需要判断, 请判断, 需要确定, 问题是, 关键词""",
     ),
     (
         Role.GRADER,

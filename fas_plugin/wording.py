@@ -31,7 +31,7 @@ _TELLING = frozenset("RSuKTCL")
 #: A word speaks for a class by itself from this weight on; below, it only adds to the others.
 _SPEAKS = 0.5
 #: A clause speaks for both classes only from this weight on.
-_NOISE = 1.5
+_NOISE = 1.8
 #: What a class that is only named speaks for.
 _NAMED = 2.0
 
@@ -85,12 +85,14 @@ class Clause:
         self.verdict = self.telling = False
 
     def speak(self, evidence: Sequence[float]) -> None:
-        """Sets the evidence from that of the segments: where it is weak for a class, it is noise."""
+        """Sets the evidence from that of the segments. Little for one class is noise, more a conflict."""
         self.real = sum([e for e in evidence if e > 0])
         self.spoof = sum([-e for e in evidence if e < 0])
         if min(self.real, self.spoof) < _NOISE:
             total = self.real - self.spoof
             self.real, self.spoof = max(total, 0.0), max(-total, 0.0)
+        else:  # "natural skin and moire": no side wins
+            self.real = self.spoof = min(self.real, self.spoof)
 
     def evidence(self, weights: Sequence[float]) -> list[tuple[int, float]]:
         """The tokens that speak for a class, and what they speak for with negation resolved."""

@@ -27,7 +27,7 @@ _OVERRULED = 0.4
 #: No clause counts for more than this.
 _CLAUSE = 4.0
 #: Evidence alone decides from this weight on, and if it outweighs the other side so many times.
-_ENOUGH, _CLEAR = 1.0, 1.6
+_ENOUGH, _CLEAR = 1.0, 1.4
 #: ... or, beside a hedged verdict, from this weight on.
 _SURE = 2.5
 

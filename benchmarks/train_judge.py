@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def count(clauses: list[list[tuple[str, int]]], pairs: bool) -> list[Counter[str
     for signed in clauses:
         counts: Counter[str] = Counter()
         if pairs:
-            for (a, before), (b, s) in zip(signed, signed[1:], strict=False):
+            for (a, before), (b, s) in pairwise(signed):
                 if before and s:
                     counts[f"{a} {b}"] += s
         else:

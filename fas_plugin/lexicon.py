@@ -19,6 +19,7 @@ class Role(StrEnum):
     BARE = "B"  #: names an instrument when it is all that an answer says ("photo")
     NEGATION = "n"  #: turns what follows (or, at the end, what precedes)
     FORWARD = "f"  #: turns what precedes only with a predicate behind ("pores are not visible")
+    BACKWARD = "b"  #: turns what precedes, never what follows ("is refuted by")
     THAN = "t"  #: turns what follows, whatever was negated before it
     CLAIM = "c"  #: a verb or noun that asserts what follows
     PREDICATE = "p"  #: makes a statement out of words, asserts no class
@@ -138,6 +139,11 @@ TABLES: tuple[tuple[Role, str], ...] = (
         Role.FORWARD,
         "not, no, non, without, rather than, instead of, unlike, as opposed to, in contrast to",
     ),
+    (
+        Role.BACKWARD,
+        """refuted, disproved, disproven, debunked, rejected, untenable, unfounded, out of the question,
+        off the table, can not be upheld, cannot be upheld, does not hold water, 不成立""",
+    ),
     (Role.THAN, "than"),
     # --- statements --------------------------------------------------------------------------
     (
@@ -202,7 +208,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         judged, cannot be assessed, cannot be told, back and forth, both ways, leave it open,
         leave this open, leave open, do not fit together, could not say, can not say, can not be settled,
         cannot be settled, neither wins, neither side wins, evenly matched, balance out, anyone is guess,
-        open question, remain open, plausible either way, cancel out, can not reconcile, cannot reconcile,
+        open question, neither supported nor refuted, neither confirmed nor, remain open, plausible either way, cancel out, can not reconcile, cannot reconcile,
         not let me choose, can not choose, cannot choose, nothing can be concluded, can not be concluded,
         to be resolved, even out, premature, hard to know, difficult to know, tough call, jury is out, undecidable, nothing to choose, i do not know, now i do not know, who knows, neither confirm nor deny,
         既不能肯定, 不能肯定, 无法得出结论, 信息不足,
@@ -241,7 +247,8 @@ TABLES: tuple[tuple[Role, str], ...] = (
         Role.CONCESSION,
         """although, though, even though, albeit, while, whilst, despite, in spite of, notwithstanding,
         at first glance, at first sight, on first sight, at first, at a glance, initially, on the
-        surface, superficially, admittedly, granted, first impression, my first impression,
+        surface, superficially, admittedly, granted, first impression, my first impression, tempting to, tempted to, easy to mistake, one might think,
+        you might think, one could think, you might object,
         虽然, 雖然, 尽管, 儘管, 即使, 乍看, 乍一看, 初看, 起初, 表面上""",
     ),
     (

@@ -33,10 +33,14 @@ _MARKS = {
     **dict.fromkeys("=→⇒", Role.CLAIM),
 }
 #: Four letters and an -s that is no plural.
-_NO_PLURAL = frozenset("lens does this thus plus news alas bias iris glasses axes".split())
+_NO_PLURAL = frozenset(
+    ("lens", "does", "this", "thus", "plus", "news", "alas", "bias", "iris", "glasses", "axes")
+)
 
 #: An 's behind any other word is a possessive.
-_PRONOUNS = frozenset("it that this there here he she what who where how".split())
+_PRONOUNS = frozenset(
+    ("it", "that", "this", "there", "here", "he", "she", "what", "who", "where", "how")
+)
 
 #: A chunk longer than this is not remembered.
 _MAX_CHUNK = 40

@@ -20,7 +20,7 @@ _OPENERS = "KQri"
 #: ... and before these where it already says something.
 _ADVERBS = "TCL"
 _VERBS = frozenset("cpe:")
-_NEGATIONS = frozenset("nft")
+_NEGATIONS = frozenset("nftb")
 _SENTENCE = re.compile(r"[^.?]*[.?]?")
 _CLASSES = re.compile("[RS]")
 _PIECE = re.compile(r"[,ao]?[KQriTCL:]?[^,aoKQriTCL:]*")
@@ -239,11 +239,13 @@ def _resolve_negation(
                 continue
             if role in _VERBS:
                 seen_verb = predicate = True
-                claimed = claimed or role == "c"
+                claimed = claimed or role in "c:"
                 same_only = same_only or scope != 0
                 if role == "e" and generic:  # "a real face is present"
                     found = [m._replace(claimed=m.named) for m in found]
                     generic = False
+            elif role == "b":
+                found = [m._replace(weight=-m.weight, claimed=m.named) for m in found]
             elif role in _NEGATIONS and role != "t":
                 negated = not negated if pending else True
                 scope, same_only, pending = 0.0, False, role

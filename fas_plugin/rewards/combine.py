@@ -21,8 +21,8 @@ from fas_plugin.completion import Completion, parse_completion
 from fas_plugin.labels import FasClass, Label, LabelError
 from fas_plugin.rewards.class_consistency import class_consistency_reward
 from fas_plugin.rewards.format import format_reward
-from fas_plugin.rewards.reasoning_consistency import reasoning_consistency_reward
 from fas_plugin.rewards.judges import LOCAL, Judge
+from fas_plugin.rewards.reasoning_consistency import reasoning_consistency_reward
 
 COMPONENTS = ("format", "class_consistency", "reasoning_consistency")
 

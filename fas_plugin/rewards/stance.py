@@ -32,9 +32,7 @@ _ENOUGH, _CLEAR = 1.0, 1.4
 _SURE = 2.5
 
 #: Words without a statement: "moire, bezel, halftone", "skin edges light".
-_KEYWORDS = re.compile(
-    r"(?:[_x+BRS]{1,2},){3,}[_x+BRS]{0,3}[.]?|[RSrao_x+,.]*(?<=[RS+])[RS+]{3,}[.]?"
-)
+_KEYWORDS = re.compile(r"(?:[_x+BRS]{1,2},){3,}[_x+BRS]{0,3}[.]?|[RSr+]{3,}[.]?")
 #: The same for a whole text: "spoof", "Answer: real", "skin edges light", "real real. spoof spoof."
 _BARE = re.compile(r"[_x+BRSp:]{0,3}[.]?|[_+BRS]{4,12}[.]?|(?=.*[RS].*[RS])[_+BRSrao,.]+")
 #: Longer texts are never bare. Characters.

@@ -41,7 +41,7 @@ def read_clauses() -> tuple[list[list[tuple[str, int]]], np.ndarray]:
     """Training clauses as signed words, and what they speak for: 1 real, -1 spoof, 0 neither."""
     clauses, targets = [], []
     for name, target in (("real", 1), ("spoof", -1), ("neutral", 0)):
-        for path in (HERE / "judge_training").glob(f"*{name}.txt"):
+        for path in sorted((HERE / "judge_training").glob(f"*{name}.txt")):
             for clause in re.split(r"[/\n]", path.read_text(encoding="utf-8")):
                 if signed := sign(clause.strip()):
                     clauses.append(signed)

@@ -205,7 +205,8 @@ TABLES: tuple[tuple[Role, str], ...] = (
         coin toss, 50 50, not enough information, insufficient information, insufficient evidence,
         does not mean, does not prove, not conclusive, not necessarily, conflicting, does not matter,
         cannot be determined, can not be determined, undeterminable, nothing can be said, cannot be
-        judged, cannot be assessed, cannot be told, back and forth, both ways, leave it open,
+        judged, cannot be assessed, cannot be told, unable to tell, unable to say, unable to decide, not able to tell, which is which,
+        back and forth, both ways, leave it open,
         leave this open, leave open, do not fit together, could not say, can not say, can not be settled,
         cannot be settled, neither wins, neither side wins, evenly matched, balance out, anyone is guess,
         open question, neither supported nor refuted, neither confirmed nor, remain open, plausible either way, cancel out, can not reconcile, cannot reconcile,
@@ -270,7 +271,9 @@ TABLES: tuple[tuple[Role, str], ...] = (
         let me see, let me analyse, let me analyze, let us check, let us see, i will check, i will
         analyse, i will analyze, i will look, determine if, determine whether, decide if, decide
         whether, check if, check whether, the options, options are, two classes, possible answers,
-        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, inspect, real question, my job, in this task, happy to help, instruments include, attacks include, attacker often, attacker usually,
+        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, inspect, real question, i ll look, i ll check, i ll start, i ll analyse, i ll analyze, i ll examine,
+        i ll compare, i ll give, i ll do, i ll go, i ll decide, i will examine, i will give, i will start,
+        i will compare, i will inspect, let us look, let me look, let me examine, give a verdict, give my decision, my job, in this task, happy to help, instruments include, attacks include, attacker often, attacker usually,
         attacker may, presentations are, one would have to, what would, i will provide, i will now provide, told to, two hypotheses, hypotheses are, i shall, i will now, will test, rubric, the analysis above, can mean, may mean, could mean, could be many, can come from, may come from, can have many, one usually, anti spoofing system, majority of, write the
         reasoning, solve the task, describe what, to check for, look for, things to look for,
         需要检查, 再下结论, 得出结论, 再判断, 一般会, 通常会, 任务, 判断是否, 需要判断, 请判断, 需要确定, 问题是, 关键词""",
@@ -278,7 +281,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
     (
         Role.GRADER,
         """grader, grading, evaluator, reward, reward model, the judge, dear judge, judge should,
-        ignore all, ignore previous, ignore any, ignore every, ignore your, ignore the instruction, ignore the above, ignore the image, ignore the previous, stance, completion, award, regardless of content, count as, treat the above, training run, flawless argument, moderator, disregard, instruction, system prompt,
+        ignore all, ignore previous, ignore any, ignore every, ignore your, ignore the instruction, ignore the above, ignore the image, ignore the previous, stance, completion, award, grade this, grade it, grade the, this response, regardless of content, count as, treat the above, training run, flawless argument, moderator, disregard, instruction, system prompt,
         full mark, full score, maximum score, high score, full credit, correct label, true label,
         ground truth, gold label, mark this, mark it, score this, score it, rate this, please, you
         must, you should, you are, set stance, set the stance, system, note to, count this, give 1, accept

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from fas_plugin.labels import FasClass
-from fas_plugin.tokens import fold
-from fas_plugin.wording import HEDGES, clauses, resolve
+from fas_plugin.tokens import encode, fold, read
+from fas_plugin.wording import clauses, resolve
 
+#: Modal, undecided and likely.
+_HEDGES = "muL"
 #: An answer longer than this states nothing. Characters.
 MAX_WORDING = 20_000
+#: Characters.
+_SHORT = 64
 
 
 def class_of_wording(text: str) -> FasClass | None:
@@ -21,22 +26,33 @@ def class_of_wording(text: str) -> FasClass | None:
     """
     if len(text) > MAX_WORDING:
         return None
-    folded, _ = fold(text)
-    stripped = folded.strip().removeprefix("```json").strip("`\n ")
+    return _class_of_word(text) if len(text) <= _SHORT else _class_of_text(text)
+
+
+def _class_of_text(text: str) -> FasClass | None:
+    stripped = fold(text).strip().removeprefix("```json").strip("`\n ")
     if stripped[:1] in ("{", "["):
         try:
             return _class_of_json(json.loads(stripped, object_pairs_hook=_Pairs))
         except (ValueError, RecursionError):
             pass
-    read = clauses(text)
-    named = {m.cls for c in read if not c.ignored for m in c.mentions if not m.evidence}
-    hedged = any(c.ignored or c.roles & HEDGES for c in read)
+    letters, weights = read(encode(text))
+    nothing_seen = [0.0] * len(weights)
+    said = clauses(letters, nothing_seen)
+    named = {m.cls for c in said if not c.ignored for m in c.mentions}
+    hedged = any(c.ignored or c.has(_HEDGES) for c in said)
     if len(named) == 2 or (hedged and named):
-        final = resolve(read)
-        return final.cls if final.marked and not final.clause.roles & HEDGES else None
+        final = resolve(said)
+        return (
+            final.cls if final.marked and final.clause and not final.clause.has(_HEDGES) else None
+        )
     if not named and not hedged:
-        named = {m.cls for c in clauses(text, bare=True) for m in c.mentions if not m.evidence}
+        named = {m.cls for c in clauses(letters, nothing_seen, bare=True) for m in c.mentions}
     return named.pop() if len(named) == 1 else None
+
+
+#: A policy has few short answers, so they are remembered.
+_class_of_word = lru_cache(maxsize=4096)(_class_of_text)
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -1,74 +1,93 @@
-"""Every word that the rewards can read, as data: classes, evidence, negation, discourse.
+"""The words that carry a text's structure, as data: classes, negation, claims, discourse.
 
 One table per role; phrases are separated by commas and matched longest first, on folded text (see
-``wording.fold``): lower case, no accents, no hyphens. A plural in -s is found by its singular.
-Chinese phrases stand in the same tables. A phrase has one role; the later table wins.
+``tokens``): lower case, no accents, no hyphens, no plural -s. Chinese phrases stand in the same
+tables. A phrase has one role; the later table wins. What is *seen* is not in here: which words speak
+for which class, and how strongly, is learned (``rewards.evidence``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, auto
-
-from fas_plugin.labels import FasClass
+from enum import StrEnum
 
 
-class Role(Enum):
-    """What a phrase does in a sentence."""
+class Role(StrEnum):
+    """What a token does in a sentence. The value is its letter in a string of roles."""
 
-    __hash__ = object.__hash__  # sets of roles are made per word; Enum's own hash is slow
-
-    CLASS = auto()  #: names one of the two classes, or an instrument
-    BARE = auto()  #: names an instrument when it is all that an answer says ("photo")
-    EVIDENCE = auto()  #: something visible that speaks for a class
-    NEGATION = auto()  #: turns what follows (or, at the end, what precedes)
-    THAN = auto()  #: turns what follows, whatever was negated before it
-    CLAIM = auto()  #: a verb or noun that asserts what follows
-    PREDICATE = auto()  #: makes a statement out of words, asserts no class
-    EXISTS = auto()  #: a predicate that asserts the class in its subject ("is present")
-    SUBJECT = auto()  #: starts a new statement after a comma
-    MODAL = auto()  #: weakens its own clause
-    UNDECIDED = auto()  #: says that there is no decision
-    CONTRAST = auto()  #: what follows outweighs what came before
-    TURN = auto()  #: the same, inside a clause ("is actually")
-    CONCLUSION = auto()  #: what follows is the verdict
-    LIKELY = auto()  #: the same, less sure: argues for a class, decides none
-    CONCESSION = auto()  #: what follows is outweighed by the rest
-    REASON = auto()  #: what follows supports the rest
-    CONDITION = auto()  #: what follows is hypothetical
-    TASK = auto()  #: the sentence restates the task
-    GRADER = auto()  #: the sentence addresses whoever grades
-    AND = auto()
-    OR = auto()
-    NEUTRAL = auto()  #: contains a word of another table and means nothing here
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A phrase's role and, for classes and evidence, what it speaks for and how strongly."""
-
-    role: Role
-    cls: FasClass | None = None
-    weight: float = 1.0
+    REAL = "R"  #: names the class real
+    SPOOF = "S"  #: names the class spoof, or an instrument
+    BARE = "B"  #: names an instrument when it is all that an answer says ("photo")
+    NEGATION = "n"  #: turns what follows (or, at the end, what precedes)
+    FORWARD = "f"  #: turns what precedes only with a predicate behind ("pores are not visible")
+    BACKWARD = "b"  #: turns what precedes, never what follows ("is refuted by")
+    THAN = "t"  #: turns what follows, whatever was negated before it
+    CLAIM = "c"  #: a verb or noun that asserts what follows
+    PREDICATE = "p"  #: makes a statement out of words, asserts no class
+    EXISTS = "e"  #: a predicate that asserts the class in its subject ("is present")
+    SUBJECT = "s"  #: starts a new statement after a comma
+    GENERIC = "g"  #: makes a rule of a subject ("a real face shows pores")
+    MODAL = "m"  #: weakens its own clause
+    UNDECIDED = "u"  #: says that there is no decision
+    CONTRAST = "K"  #: what follows outweighs what came before
+    TURN = "T"  #: the same, inside a clause ("is actually")
+    CONCLUSION = "C"  #: what follows is the verdict
+    LIKELY = "L"  #: the same, less sure: argues for a class, decides none
+    CONCESSION = "Q"  #: what follows is outweighed by the rest
+    REASON = "r"  #: what follows supports the rest
+    CONDITION = "i"  #: what follows is hypothetical
+    TASK = "k"  #: the sentence restates the task
+    GRADER = "G"  #: the sentence addresses whoever grades
+    AND = "a"
+    OR = "o"
+    STOP = "."
+    QUESTION = "?"
+    COMMA = ","
+    COLON = ":"  #: a predicate behind a heading ("edges: none"), a new clause behind a statement
+    PADDING = "+"  #: a further word of a phrase
+    GLUE = "x"  #: no evidence by itself, whatever it was learned with
+    NEUTRAL = "_"  #: may be evidence
 
 
-REAL, SPOOF = FasClass.REAL, FasClass.SPOOF
-
-TABLES: tuple[tuple[Entry, str], ...] = (
+TABLES: tuple[tuple[Role, str], ...] = (
+    # --- words that are no evidence by themselves -----------------------------------------------
+    (
+        Role.GLUE,
+        """in, on, at, of, to, from, by, for, as, like, into, onto, over, under, above, below, between,
+        behind, beside, near, next, along, across, around, through, off, out, up, down, about, after,
+        before, during, within, against, toward, towards, among, per, via, upon, inside, outside,
+        what, which, who, whom, whose, where, when, why, how, then, one, two, three, four, five, six,
+        first, second, third, last, step, image, picture, frame, face, man, woman, person, people,
+        guy, someone, somebody, find, let, me, us, him, her, his, their, them, he, himself, herself,
+        itself, oneself, thing, something, anything, everything, some, other, another, such, own,
+        too, very, quite, just, also, only, even, almost, nearly, well, now, here, again, always,
+        ever, sometime, will, shall, ll, ve, re, m, d, take, took, taken, get, got, go, goe, come,
+        came, put, keep, kept, say, said, tell, told, call, called, ask, use, need, want, try, know,
+        known, given, label, class, subject, sample, presentation, cue, observation, analysis,
+        edge, colour, color, light, lighting, reflection, 
+        background, nose, mouth, lip, cheek, forehead, chin, jaw, ear,  brow, eyebrow,
+        neck, head, hand, left, right, top, bottom, side, middle, centre, center, corner, area,
+        region, part, place, point, time, way, kind, sort, type, lot, bit, first, while, done, think,
+        check, note,  camera, lens, scene, room, wall, shirt, view, zoom, closer, close,
+        closely, look, both, all, any, each, every, more, less, most, least, much, many, few, same,
+        small, large, big, long, short, high, low, new, old, good, bad, dark, bright, white, black,
+        red, blue, green, yellow, grey, gray, brown, pink, clear, clearly, strong, weak, whole""",
+    ),
     # --- the classes -------------------------------------------------------------------------
     (
-        Entry(Role.CLASS, REAL),
+        Role.REAL,
         """real, bona fide, bonafide, live, genuine, authentic, alive, living, legitimate, liveness
         confirmed, actual person, actual human, actual face, actual people, real person, real human,
         real face, live person, live face, live human, live subject, living person, living human,
-        living face, genuine face, genuine person, true face, flesh and blood, person in front of
+        living face, genuine face, genuine person, true face, flesh and blood, legit, kosher, real deal, real thing, who she claims, who he claims, who they claim,
+        human being, living human, alive and well, real it is, live it is, genuine it is, human it is, person it is, human indeed, person in front of
         the camera, human in front of the camera, person before the camera, person facing the camera,
-        physically present,
+        physically present, flesh, in the flesh, in person, living tissue, living flesh, human being, alive and well,
         真人, 活体, 活體, 真实, 真實, 真的, 真脸, 真臉, 真, 本人, 活人, 真实人脸, 真人脸""",
     ),
     (
-        Entry(Role.CLASS, SPOOF),
-        """spoof, spoofed, spoofing, spoof attack, fake, faked, attack, presentation attack,
+        Role.SPOOF,
+        """spoof, spoofed, spoofing, spoof attack, bogus, phony, phoney, sham, hoax, fakery, fake it is, spoof it is, attack it is,
+        mask it is, replay it is, print it is, re shot, reshot, re shoot, rephoto, stand in, likeness, effigy, replica, artifact attack, fake, faked, attack, presentation attack,
         attack presentation, counterfeit, forged, forgery, fraud, fraudulent, inauthentic, unreal,
         impostor, imposter, artefact attack, nonlive, lifeless,
         print, printed, printout, print out, print attack, printed photo, printed picture, printed
@@ -85,7 +104,7 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         tablet, on a monitor, on a laptop, on an ipad, on a phone screen, on a mobile screen,
         on a digital screen, on an electronic display, on paper, on a sheet of paper,
         on a piece of paper, from a screen, screen display, phone screen,
-        mask, face mask attack, 3d mask, silicone mask, latex mask, rubber mask, rigid mask, resin
+        silicone, latex, mask, face mask attack, 3d mask, silicone mask, latex mask, rubber mask, rigid mask, resin
         mask, plaster mask, paper mask, plastic mask, transparent mask, partial mask, half mask,
         mannequin, manikin, dummy, doll, wax figure, wax head, fake head, sculpture, bust, statue,
         cutout, cut out, paper cut, like paper, that of paper, cardboard face, poster, impersonation makeup, impersonation
@@ -95,58 +114,13 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         人偶, 假面""",
     ),
     (
-        Entry(Role.BARE, SPOOF),
+        Role.BARE,
         """photo, photograph, picture, screen, display, paper, phone, smartphone, tablet, monitor,
         laptop, ipad, video, makeup, make up, makeup attack, 照片, 相片, 屏幕, 螢幕, 显示器, 手机, 平板, 视频, 纸张""",
     ),
-    # --- evidence that can be seen -----------------------------------------------------------
-    (
-        Entry(Role.EVIDENCE, SPOOF, 1.5),
-        """moire, moire pattern, halftone, half tone, halftone dot, print dot, printing dot, ink dot,
-        rosette, bezel, screen bezel, device bezel, screen edge, screen border, screen frame, device
-        frame, device edge, phone edge, tablet edge, paper edge, paper border, edge of paper, edge of
-        the paper, edges of the paper, photo edge, sheet edge, edge of a sheet, paper texture, paper
-        fold, paper crease, pixel grid, screen pixel, subpixel, sub pixel, pixel structure, scan
-        line, scanline, refresh line, refresh band, screen door, screen glare, screen reflection,
-        glare of a screen, glare of the screen, backlight bleed, finger holding, holding fingers,
-        eye hole, eye cutout, mask edge, mask seam, silicone seam, seam of the mask, banding,
-        摩尔纹, 摩爾紋, 边框, 邊框, 屏幕边框, 纸张边缘, 纸边, 网点, 網點, 半色调, 像素网格, 像素点, 屏幕反光, 扫描线, 折痕""",
-    ),
-    (
-        Entry(Role.EVIDENCE, SPOOF, 1.0),
-        """flat, flatness, two dimensional, 2d, planar, no depth, depthless, dull, washed out, waxy,
-        plastic, glossy paper, specular sheet, artificial, unnatural, too smooth, overly smooth, too
-        uniform, unnaturally smooth, uniform texture, colour cast, color cast, bluish cast, colour
-        shift, color shift, limited gamut, narrow gamut, pixelated, pixelation, glare, crease,
-        creased, wrinkled paper, curled, warped, bent paper, straight border, rectangular border,
-        rectangular edge, rectangular frame, rectangular outline, white border, cut edge, frozen,
-        motionless, rigid, print artefact, print artifact, suspicious, display artefact, display artifact,
-        compression grid, screen light,
-        平面, 平坦, 扁平, 反光, 失真, 僵硬, 不自然, 色偏, 过于光滑""",
-    ),
-    (
-        Entry(Role.EVIDENCE, REAL, 1.5),
-        """pore, skin pore, natural pore, visible pore, natural skin texture, natural skin, skin
-        texture, fine skin detail, fine hair, stray hair, facial hair detail, peach fuzz, vellus
-        hair, catchlight, corneal reflection, specular highlight on the cornea, reflection in the
-        pupil, blink, blinking, eye blink, micro expression, micro movement, pulse, sign of life,
-        signs of life, liveness cue, sign of liveness, signs of liveness, liveness, subsurface
-        scattering, blood vessel, vein, depth of the face, facial depth, natural depth, three
-        dimensional, 3d structure, 3d shape, 3d depth, 3d,
-        毛孔, 皮肤纹理, 皮膚紋理, 自然纹理, 立体, 立體, 立体感, 眨眼, 微表情, 眼神光, 生命体征, 血管""",
-    ),
-    (
-        Entry(Role.EVIDENCE, REAL, 0.75),
-        """natural, depth, relief, parallax, blemish, freckle, wrinkle, fine line, fine detail, soft
-        shadow, smooth shading, gradual shading, natural shading, natural shadow, natural light,
-        natural lighting, natural colour, natural color, natural highlight, natural expression,
-        consistent shadow, consistent lighting, skin tone variation, uneven skin tone, lifelike,
-        continuous background, unbroken background,
-        自然, 深度, 层次, 皱纹, 光影自然, 阴影自然""",
-    ),
     # --- negation ----------------------------------------------------------------------------
     (
-        Entry(Role.NEGATION),
+        Role.NEGATION,
         """not, no, non, never, nothing, nobody, neither, nor, none, without, cannot, cant, isnt, arent, doesnt, dont,
         wasnt, hardly, barely, scarcely, lack, lacks, lacking, lacked, lack of, absence of, absent,
         missing, devoid of, free of, free from, nowhere, nonexistent, fail to, fails to, failed to,
@@ -161,10 +135,19 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         不, 不是, 并不是, 并非, 並非, 没有, 沒有, 无, 無, 未, 未见, 未见到, 未发现, 非, 缺乏, 缺少, 缺失, 排除, 看不到,
         看不出, 不像, 而非, 而不是, 不存在, 不具备, 否""",
     ),
-    (Entry(Role.THAN), "than"),
+    (
+        Role.FORWARD,
+        "not, no, non, without, rather than, instead of, unlike, as opposed to, in contrast to",
+    ),
+    (
+        Role.BACKWARD,
+        """refuted, disproved, disproven, debunked, rejected, untenable, unfounded, out of the question,
+        off the table, can not be upheld, cannot be upheld, does not hold water, 不成立""",
+    ),
+    (Role.THAN, "than"),
     # --- statements --------------------------------------------------------------------------
     (
-        Entry(Role.CLAIM),
+        Role.CLAIM,
         """is, are, was, were, be, been, being, am, look, looks, looking, looked, appear, appears,
         appeared, appearing, seem, seems, seemed, show, shows, showing, depict, depicts,
         depicting, display, displays, displaying, indicate, indicates, indicating, indicated, suggest,
@@ -178,13 +161,13 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         that, sign of, signs of, hint of, hints at, proof of, proof that, hallmark of, telltale of,
         trace of, traces of, come from, comes from, coming from, belong to, belongs to, verdict,
         decision, classification, answer, capture of, holding, holds, wearing, wears,
-        using, uses, captured from, i would say, we would say, should be, lean towards,
+        using, uses, captured from, i would say, we would say, say, says, said, scream, screams, spell, spells, add up to, adds up to, make it, makes it, call it, call this, i call, exist, existence of, going with, vote, settle it, i take it for, pass for, should be, lean towards,
         leaning towards, lean to, decides, represent, represents, constitute, constitutes, amounts to,
         是, 看起来, 看上去, 看似, 似乎, 像是, 像, 显示, 顯示, 表明, 说明, 說明, 属于, 屬於, 应为, 应该是, 判断为, 判定为,
         认为, 符合, 证明, 為, 为, 答案, 呈现""",
     ),
     (
-        Entry(Role.PREDICATE),
+        Role.PREDICATE,
         """has, have, had, having, there, see, seen, sees, observe, observed, notice, noticed, exhibit,
         exhibits, exhibiting, contain, contains, reflect, reflects, remain, remains, run, runs,
         running, cover, covers, surround, surrounds, cast, casts, catch, catches, vary, varies, do,
@@ -193,23 +176,24 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         有, 可见, 可見, 存在, 出现, 看到, 具有, 具备, 能看到, 发现, 清晰""",
     ),
     (
-        Entry(Role.EXISTS),
-        """present, visible, standing, sitting, facing, stands, sits, faces, in view, presented, placed,
+        Role.EXISTS,
+        """present, visible, standing, sitting, facing, stands, sits, in view, presented, placed,
         raised, held, held up, shown, displayed, used, worn, photographed, filmed""",
     ),
     (
-        Entry(Role.SUBJECT),
+        Role.SUBJECT,
         """it, this, that, these, those, the, i, we, they, he, she, you, its, my, our,
         这, 这是, 该, 图像, 图片""",
     ),
+    (Role.GENERIC, "a, an, any, most, many, all, every, each, usual, typical, actual, often"),
     # --- certainty ---------------------------------------------------------------------------
     (
-        Entry(Role.MODAL),
+        Role.MODAL,
         """may, might, could, maybe, perhaps, possibly, possible, potentially, possibility, would,
-        should, conceivably, presumably, either, 可能, 也许, 或许, 大概, 疑似, 或者是""",
+        conceivably, presumably, either, 可能, 也许, 或许, 大概, 疑似, 或者是""",
     ),
     (
-        Entry(Role.UNDECIDED),
+        Role.UNDECIDED,
         """not sure, unsure, uncertain, not certain, undecided, unclear, not clear, unclear whether,
         ambiguous, inconclusive, indeterminate, undetermined, hard to tell, hard to say, hard to
         decide, hard to know, difficult to tell, difficult to say, difficult to decide, cannot tell,
@@ -221,25 +205,33 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         coin toss, 50 50, not enough information, insufficient information, insufficient evidence,
         does not mean, does not prove, not conclusive, not necessarily, conflicting, does not matter,
         cannot be determined, can not be determined, undeterminable, nothing can be said, cannot be
-        judged, cannot be assessed, cannot be told,
-        无法判断, 无法确定, 不确定, 难以判断, 难以确定, 不清楚, 不知道, 说不准, 不好说, 不一定""",
+        judged, cannot be assessed, cannot be told, unable to tell, unable to say, unable to decide, not able to tell, which is which,
+        back and forth, both ways, leave it open,
+        leave this open, leave open, do not fit together, could not say, can not say, can not be settled,
+        cannot be settled, neither wins, neither side wins, evenly matched, balance out, anyone is guess,
+        open question, neither supported nor refuted, neither confirmed nor, remain open, plausible either way, cancel out, can not reconcile, cannot reconcile,
+        not let me choose, can not choose, cannot choose, nothing can be concluded, can not be concluded,
+        to be resolved, even out, premature, hard to know, difficult to know, tough call, jury is out, undecidable, nothing to choose, i do not know, now i do not know, who knows, neither confirm nor deny,
+        既不能肯定, 不能肯定, 无法得出结论, 信息不足,
+        说不清楚, 说不清, 都有可能, 都成立, 两种解释, 看不清, 看不出什么, 无法取舍, 难以取舍, 无从判断, 无法得出结论, 不能肯定, 信息不足, 说不清楚, 说不清, 都有可能, 都成立,
+        两种解释, 看不清, 无法判断, 无法确定, 不确定, 难以判断, 难以确定, 不清楚, 不知道, 说不准, 不好说, 不一定""",
     ),
     # --- how statements weigh on each other --------------------------------------------------
     (
-        Entry(Role.CONTRAST),
+        Role.CONTRAST,
         """but, however, yet, nevertheless, nonetheless, still, whereas, on the other hand, on closer
         look, on closer inspection, upon closer inspection, at closer inspection, looking closer,
         looking closely, a closer look, wait, hmm, no wait, on second thought, on reflection, let me
-        reconsider, correction, i was wrong, that is wrong, that was wrong, in spite of that, despite
+        reconsider, correction, does not hold, do not hold, take it back, take that back, changed my mind, change my mind, scratch that, strike that, i was wrong, that is wrong, that was wrong, in spite of that, despite
         this, despite that, even so, outweigh, outweighs, but also,
         但, 但是, 然而, 不过, 不過, 可是, 等等, 仔细看, 仔细观察, 细看, 却""",
     ),
     (
-        Entry(Role.TURN),
+        Role.TURN,
         "actually, in fact, in reality, in truth, rather, really, instead, 其实, 实际上, 事实上",
     ),
     (
-        Entry(Role.CONCLUSION),
+        Role.CONCLUSION,
         """therefore, thus, hence, consequently, accordingly, overall, in conclusion, to conclude,
         conclusion, in summary, in sum, to sum up, all in all, on balance, taken together, altogether,
         as a result, finally, final, final verdict, clearly, obviously, definitely, certainly,
@@ -249,27 +241,29 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         因此, 所以, 因而, 故, 故而, 综上, 综上所述, 总之, 总的来说, 最终, 结论, 由此, 显然, 明显, 应是""",
     ),
     (
-        Entry(Role.LIKELY),
+        Role.LIKELY,
         "likely, most likely, very likely, highly likely, more likely, probably, 很可能, 大概率, 极有可能",
     ),
     (
-        Entry(Role.CONCESSION),
+        Role.CONCESSION,
         """although, though, even though, albeit, while, whilst, despite, in spite of, notwithstanding,
         at first glance, at first sight, on first sight, at first, at a glance, initially, on the
-        surface, superficially, admittedly, granted, first impression, my first impression,
+        surface, superficially, admittedly, granted, first impression, my first impression, tempting to, tempted to, easy to mistake, one might think,
+        you might think, one could think, you might object,
         虽然, 雖然, 尽管, 儘管, 即使, 乍看, 乍一看, 初看, 起初, 表面上""",
     ),
     (
-        Entry(Role.REASON),
+        Role.REASON,
         "because, since, given that, due to, owing to, as there, 因为, 由于, 鉴于",
     ),
     (
-        Entry(Role.CONDITION),
-        "if, unless, suppose, supposing, assuming, had it been, whether, 如果, 若, 假如, 倘若, 是否",
+        Role.CONDITION,
+        """if, unless, suppose, supposing, assuming, had it been, whether, were it, were this, were she, were he, were they, were there, had this,
+        had she, had he, 如果, 若, 假如, 倘若, 是否""",
     ),
     # --- sentences to leave out --------------------------------------------------------------
     (
-        Entry(Role.TASK),
+        Role.TASK,
         """the task, my task, task is, i need to determine, i need to decide, i need to check, i need
         to classify, i need to assess, i need to analyse, i need to analyze, i need to figure, we need
         to determine, we need to decide, we need to check, i have to decide, i have to determine, we
@@ -277,23 +271,28 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         let me see, let me analyse, let me analyze, let us check, let us see, i will check, i will
         analyse, i will analyze, i will look, determine if, determine whether, decide if, decide
         whether, check if, check whether, the options, options are, two classes, possible answers,
-        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, write the
+        the question, real vs, real versus, live vs, genuine vs, keyword, keywords, inspect, real question, i ll look, i ll check, i ll start, i ll analyse, i ll analyze, i ll examine,
+        i ll compare, i ll give, i ll do, i ll go, i ll decide, i will examine, i will give, i will start,
+        i will compare, i will inspect, let us look, let me look, let me examine, give a verdict, give my decision, my job, in this task, happy to help, instruments include, attacks include, attacker often, attacker usually,
+        attacker may, presentations are, one would have to, what would, i will provide, i will now provide, told to, two hypotheses, hypotheses are, i shall, i will now, will test, rubric, the analysis above, can mean, may mean, could mean, could be many, can come from, may come from, can have many, one usually, anti spoofing system, majority of, write the
         reasoning, solve the task, describe what, to check for, look for, things to look for,
-        任务, 判断是否, 需要判断, 请判断, 需要确定, 问题是, 关键词""",
+        需要检查, 再下结论, 得出结论, 再判断, 一般会, 通常会, 任务, 判断是否, 需要判断, 请判断, 需要确定, 问题是, 关键词""",
     ),
     (
-        Entry(Role.GRADER),
+        Role.GRADER,
         """grader, grading, evaluator, reward, reward model, the judge, dear judge, judge should,
-        ignore all, ignore previous, ignore the, ignore any, disregard, instruction, system prompt,
+        ignore all, ignore previous, ignore any, ignore every, ignore your, ignore the instruction, ignore the above, ignore the image, ignore the previous, stance, completion, award, grade this, grade it, grade the, this response, regardless of content, count as, treat the above, training run, flawless argument, moderator, disregard, instruction, system prompt,
         full mark, full score, maximum score, high score, full credit, correct label, true label,
         ground truth, gold label, mark this, mark it, score this, score it, rate this, please, you
-        must, you should, you are, your, 请给, 评分, 打分, 奖励, 满分, 忽略""",
+        must, you should, you are, set stance, set the stance, system, note to, count this, give 1, accept
+        that, output, your, 请给, 评分, 打分, 奖励, 满分, 忽略""",
     ),
     # --- glue --------------------------------------------------------------------------------
-    (Entry(Role.AND), "and, as well as, plus, along with, 和, 与, 以及, 并且, 且, 而且, 也"),
-    (Entry(Role.OR), "or, 或, 或者, 还是, 還是"),
+    # --- glue that joins ---------------------------------------------------------------------
+    (Role.AND, "and, as well as, plus, along with, 和, 与, 以及, 并且, 且, 而且, 也"),
+    (Role.OR, "or, 或, 或者, 还是, 還是"),
     (
-        Entry(Role.NEUTRAL),
+        Role.NEUTRAL,
         """real time, real world, real life, live stream, live view, live preview, anti spoofing, anti
         spoof, face anti spoofing, spoof detection, spoofing detection, attack detection, presentation
         attack detection, liveness detection, liveness check, attack type, attack instrument,
@@ -301,10 +300,11 @@ TABLES: tuple[tuple[Entry, str], ...] = (
         fake eyelash, fake lashes, fake eyelashes, fake tan, fake smile, false lash, false lashes,
         false eyelashes, printed shirt, printed t shirt, printed text, printed fabric, floral print,
         animal print, not only, not just, not merely, not simply, nothing but, no wonder, no other
-        explanation, no matter, as well, if you look, if we look, if i look, if anything, as you can
+        explanation, no matter, as well, if you look, if we look, if i look, i had to bet, if i had to bet, not level, not only that, not uniform, no matter how, not the slightest doubt, if anything, as you can
         see, you can see, if you zoom, so far, so much, so many, both eyes, both sides, not to mention,
         no longer, little bit, a little, more or less, bust size, flat hair, flat cap, plastic frame,
         plastic glasses, wrong way, false colour, false color, bent over, on paper at least,
-        smooth skin, still image, still frame, still photo, single image, living room, 照片中, 图片中, 真是""",
+        smooth skin, still image, still frame, still photo, single image, living room, it would be, would call, would say, would classify, would judge, 的可能, as though, as if, 不一, 不齐, 不同, 不均匀, 不规则, 不平, 不停, 不断, 不少, 不对称,
+        不完全, 不仅, 不但, 不错, 不由, 长短不一, 大小不一, 深浅不一, 参差不齐, 粗糙不平, 无章, 照片中, 图片中, 真是""",
     ),
 )

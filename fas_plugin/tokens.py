@@ -1,58 +1,119 @@
-"""Finds the phrases of the lexicon in a text, whatever its case, accents, width or plurals."""
+"""Cuts a text into tokens, one character each, so that C code does most of the reading.
+
+A token is a word or a mark. ``encode`` writes a text as a string with one character per token (its
+*code*); ``roles`` turns that string into one with a letter per token that says what it does in a
+sentence (``lexicon.Role``).
+
+Case, accents, width, invisible characters, hyphens and a plural -s do not matter.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import repeat
+from operator import add
 
-from fas_plugin.lexicon import TABLES, Entry, Role
+from fas_plugin.evidence import learned_weights
+from fas_plugin.lexicon import TABLES, Role
 
-_PLAIN = Entry(Role.NEUTRAL)
-_HYPHENS = frozenset("-‐‑")
+PADDING = "\x01"
+UNKNOWN = "\x02"
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff"
-_HAN = re.compile(f"[{_CJK}]")
+
+#: Marks by what they do; any other mark is dropped.
+_MARKS = {
+    **dict.fromkeys(".!;。！；…", Role.STOP),
+    **dict.fromkeys("?？", Role.QUESTION),
+    **dict.fromkeys(",，、()（）[]—–", Role.COMMA),
+    **dict.fromkeys("/|", Role.OR),
+    **dict.fromkeys(":：", Role.COLON),
+    **dict.fromkeys("=→⇒", Role.CLAIM),
+}
+#: Four letters and an -s that is no plural.
+_NO_PLURAL = frozenset(
+    ("lens", "does", "this", "thus", "plus", "news", "alas", "bias", "iris", "glasses", "axes")
+)
+
+#: An 's behind any other word is a possessive.
+_PRONOUNS = frozenset(
+    ("it", "that", "this", "there", "here", "he", "she", "what", "who", "where", "how")
+)
+
+#: A chunk longer than this is not remembered.
+_MAX_CHUNK = 40
+#: As many chunks are remembered before the memory starts anew.
+_MAX_MEMORY = 50_000
 
 
-def _lexicon() -> tuple[
-    dict[str, Entry], dict[tuple[str, str], list[tuple[tuple[str, ...], Entry]]], re.Pattern[str]
-]:
-    """Words; phrases by their first two words, longest first; the pattern of a token.
+def stem(word: str) -> str:
+    """``word`` without its plural ending."""
+    if word.endswith(("shes", "ches", "xes")) and word not in _NO_PLURAL:
+        return word[:-2]
+    if len(word) < 4 or word[-1] != "s" or word[-2:] in ("ss", "us", "is") or word in _NO_PLURAL:
+        return word
+    return word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
 
-    Any word of a phrase may have a plural -s.
-    """
-    words: dict[str, Entry] = {}
-    phrases: dict[tuple[str, str], list[tuple[tuple[str, ...], Entry]]] = {}
-    for entry, table in TABLES:
+
+class _Codes(dict[str, str]):
+    """Token -> code; a token that is asked for gets one."""
+
+    def __missing__(self, token: str) -> str:
+        code = self[token] = chr(len(self) + 0x100)
+        return code
+
+
+def _lexicon() -> tuple[dict[str, str], dict[str, list[tuple[str, str]]]]:
+    """Code -> role letter; phrases by the codes of their first two words, longest first."""
+    letters: dict[str, str] = {}
+    phrases: dict[str, list[tuple[str, str]]] = {}
+    for role, table in TABLES:
         for phrase in table.split(","):
-            first, *rest = phrase.split()
-            if rest:
-                for a in (first, first + "s"):
-                    for b in (rest[0], rest[0] + "s"):
-                        phrases.setdefault((a, b), []).append((tuple(rest[1:]), entry))
-            else:
-                words[first] = entry
+            words = [stem(word) for word in phrase.split()]
+            code = CODES[" ".join(words)]
+            letters[code] = role.value
+            if len(words) > 1:
+                spelled = "".join(CODES[word] for word in words)
+                found = phrases.setdefault(spelled[:2], [])
+                found[:] = [old for old in found if old[0] != spelled]
+                found.append((spelled, code + PADDING * (len(words) - 1)))
+    for mark, role in _MARKS.items():
+        letters[CODES[mark]] = role.value
+    letters[CODES["\n"]] = Role.STOP.value
+    letters[PADDING] = Role.PADDING.value
     for found in phrases.values():
         found.sort(key=lambda phrase: len(phrase[0]), reverse=True)
-    chinese = "|".join(sorted(filter(_HAN.match, words), key=len, reverse=True))
-    pattern = rf"[a-z]+(?:'[a-z]+)*|\d+[a-z]?|{chinese}|[{_CJK}]|[^\w\s'\"*`~#<>{{}}]|\n"
-    plurals = {word + "s": entry for word, entry in words.items()}
-    return plurals | words, phrases, re.compile(pattern)
+    return letters, phrases
 
 
-_WORDS, _PHRASES, _TOKEN = _lexicon()
+CODES = _Codes()
+_LETTERS, _PHRASES = _lexicon()
 
 
-class Token(NamedTuple):
-    """A word, phrase or mark with its role. ``start`` and ``end`` count the original's characters."""
+def _evidence() -> tuple[dict[str, float], dict[str, float]]:
+    """Code -> weight, and two codes -> weight."""
+    singles: dict[str, float] = {}
+    pairs: dict[str, float] = {}
+    for tokens, weight in learned_weights().items():
+        first, _, second = tokens.partition(" ")
+        if second:
+            pairs[CODES[first] + CODES[second]] = weight
+        else:
+            singles[CODES[first]] = weight
+    return singles, pairs
 
-    text: str
-    role: Role
-    entry: Entry
-    start: int
-    end: int
+
+_SINGLES, _PAIRS = _evidence()
+
+
+_CHINESE = "|".join(
+    sorted((w for w in CODES if re.match(f"[{_CJK}]{{2}}", w)), key=len, reverse=True)
+)
+_TOKEN = re.compile(
+    rf"[a-z]+(?:'[a-z]+)*|\d+[a-z]?|{_CHINESE}|[{_CJK}]|[{re.escape(''.join(_MARKS))}\n]|(?<!\w)-+|-+(?!\w)"
+)
 
 
 @lru_cache(maxsize=4096)
@@ -65,68 +126,116 @@ def _fold_character(character: str) -> str:
     return "".join(c for c in plain if unicodedata.category(c) != "Mn").lower()
 
 
-def fold(text: str) -> tuple[str, Sequence[int]]:
-    """Lower case, full-width to half-width, accents and invisible characters dropped.
-
-    Returns:
-        The folded text and, for each of its characters and for its end, the index in ``text``.
-    """
+def fold(text: str) -> str:
+    """Lower case, full-width to half-width, accents and invisible characters dropped."""
     if text.isascii():
-        return text.lower(), range(len(text) + 1)
-    folded: list[str] = []
-    origin: list[int] = []
-    for i, character in enumerate(text):
-        plain = _fold_character("'" if character in "’‘ʼ" else character)
-        folded.append(plain)
-        origin.extend([i] * len(plain))
-    return "".join(folded), [*origin, len(text)]
+        return text.lower()
+    return "".join([_fold_character("'" if c in "’‘ʼ" else c) for c in text])
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """The phrases, words and marks of ``text``, in order."""
-    folded, origin = fold(text)
-    words: list[tuple[str, int, int]] = []
-    for match in _TOKEN.finditer(folded):
-        start, end = origin[match.start()], origin[match.end() - 1] + 1
-        word = match.group()
-        if word in _HYPHENS:
-            if text[start - 1 : start].isalnum() and text[end : end + 1].isalnum():
-                continue  # bona-fide
-            word = ","  # a dash, or a bullet
-        stem, apostrophe, ending = word.partition("'") if "'" in word else (word, "", "")
-        if not apostrophe:
-            words.append((word, start, end))
-        elif ending == "t" and stem.endswith("n"):  # isn't, can't
-            words += [
-                (stem[:-1] if stem not in ("can", "won") else "can", start, end),
-                ("not", start, end),
-            ]
-        else:  # it's, they're
-            words += [
-                (stem, start, end),
-                ("is" if ending in ("s", "re", "m") else ending, start, end),
-            ]
-    i = 0
-    while i < len(words):
-        word, start, end = words[i]
-        length, entry = _match(words, i)
-        if length > 1:
-            end = words[i + length - 1][2]
-        wrapped = word == "\n" and i + 1 < len(words) and text[words[i + 1][1]].islower()
-        if not wrapped:
-            yield Token(word, entry.role, entry, start, end)
-        i += length
+def words(text: str) -> Iterator[str]:
+    """The words and marks of ``text``, stemmed, in order; contractions are written out."""
+    for token in _TOKEN.findall(fold(text)):
+        if "'" in token:
+            yield from _written_out(*token.split("'", 1))
+        elif token[0] == "-":  # a dash or a bullet; the hyphen of bona-fide is no token
+            yield ","
+        else:
+            yield stem(token)
 
 
-def _match(words: Sequence[tuple[str, int, int]], i: int) -> tuple[int, Entry]:
-    """Length and entry of the longest phrase that starts at word ``i``."""
-    word = words[i][0]
-    if i + 1 < len(words):
-        for rest, entry in _PHRASES.get((word, words[i + 1][0]), ()):
-            end = i + 2 + len(rest)
-            following = [w for w, _, _ in words[i + 2 : end]]
-            if len(following) == len(rest) and all(
-                w in (expected, expected + "s") for w, expected in zip(following, rest, strict=True)
-            ):
-                return end - i, entry
-    return 1, _WORDS.get(word, _PLAIN)
+def _written_out(first: str, ending: str) -> tuple[str, ...]:
+    if ending == "t" and first.endswith("n"):  # isn't, can't
+        return ("can" if first in ("can", "won") else first[:-1]), "not"
+    if ending == "s" and first not in _PRONOUNS:  # a possessive
+        return (stem(first),)
+    return first, "is" if ending in ("s", "re", "m") else ending
+
+
+def _related(word: str) -> str:
+    """The code of an unknown word: that of its stem, where that is known."""
+    for ending, replacements in (
+        ("ed", ("", "e")),
+        ("ing", ("", "e")),
+        ("ly", ("",)),
+        ("y", ("",)),
+    ):
+        if word.endswith(ending) and len(word) > len(ending) + 3:
+            for replacement in replacements:
+                if code := CODES.get(word.removesuffix(ending) + replacement):
+                    return code
+    return UNKNOWN
+
+
+class _Memory(dict[str, str]):
+    """Chunk of text without white space -> codes. Most chunks come again and again."""
+
+    def __missing__(self, chunk: str) -> str:
+        codes = "".join([CODES.get(word) or _related(word) for word in words(chunk)])
+        if len(chunk) <= _MAX_CHUNK:
+            if len(self) >= _MAX_MEMORY:
+                self.clear()
+            self[chunk] = codes
+        return codes
+
+
+_memory = _Memory()
+#: A line's end that ends a sentence; one that goes on in lower case is only wrapped.
+LINE = re.compile(r"(?<=[^\n])\n+(?=[^a-z\n])")
+
+
+def encode(text: str) -> str:
+    """``text`` as one character per word or mark."""
+    if "\n" in text:
+        text = LINE.sub(" ; ", text)
+    return "".join(map(_memory.__getitem__, text.split()))
+
+
+def read(codes: str) -> tuple[str, list[float]]:
+    """Of each token its role, as a letter, and what it speaks for.
+
+    A phrase of the lexicon has its role at its first word; the others are padding. A weight is
+    positive for real and negative for spoof; that of a pair of neighbours stands at its second.
+    """
+    pairs = list(map(add, codes, codes[1:]))
+    weights = list(map(_SINGLES.get, codes, repeat(0.0)))
+    weights[1:] = map(add, weights[1:], map(_PAIRS.get, pairs, repeat(0.0)))
+    if not _PHRASES.keys().isdisjoint(pairs):
+        codes = _with_phrases(
+            codes, [i for i, pair in enumerate(pairs) if pair in _PHRASES], weights
+        )
+    return "".join(map(_LETTERS.get, codes, repeat(Role.NEUTRAL.value))), weights
+
+
+def _with_phrases(codes: str, starts: list[int], weights: list[float]) -> str:
+    """``codes`` with the code of a phrase at its first word and ``PADDING`` at the others.
+
+    The words of a phrase lose their weights: "fails to" is no failure.
+    """
+    pieces: list[str] = []
+    done = 0
+    for i in starts:
+        if i >= done:
+            for spelled, replacement in _PHRASES[codes[i : i + 2]]:
+                if codes.startswith(spelled, i):
+                    pieces += (codes[done:i], replacement)
+                    done = i + len(spelled)
+                    weights[i:done] = [0.0] * len(spelled)
+                    break
+    pieces.append(codes[done:])
+    return "".join(pieces)
+
+
+def token_spans(text: str) -> list[tuple[int, int]]:
+    """Start and end of the chunk that each token of ``encode(text)`` comes from; one line only.
+
+    Slower than ``encode``; for those who want to see where a token stands.
+    """
+    spans: list[tuple[int, int]] = []
+    for chunk in re.finditer(r"\S+", text):
+        start, end = chunk.span()
+        word = re.search(r"\w(?:.*\w)?", chunk.group())
+        if word is not None:
+            start, end = start + word.start(), start + word.end()
+        spans += [(start, end)] * len(_memory[chunk.group()])
+    return spans

@@ -1,239 +1,303 @@
 """Reads what a short or a long text says about the class: clauses, negation, claims.
 
-The algorithm, in reading order: find the phrases of the lexicon (``tokens``), cut sentences into
+The algorithm, in reading order: write the text as a string of roles (``tokens``), cut sentences into
 clauses, resolve negation inside each clause, see which of the claims holds in the end. What to make
 of it is for ``answer.class_of_wording`` and for ``rewards.stance``.
 
-All passes are linear in the length of the text.
+All passes are linear in the length of the text. Roles are single letters here (see ``lexicon``).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fas_plugin.labels import FasClass
-from fas_plugin.lexicon import Role
-from fas_plugin.tokens import Token, tokens
+
+#: A clause is cut before these, wherever they stand ...
+_OPENERS = "KQri"
+#: ... and before these where it already says something.
+_ADVERBS = "TCL"
+_VERBS = frozenset("cpe:")
+_NEGATIONS = frozenset("nftb")
+_SENTENCE = re.compile(r"[^.?]*[.?]?")
+_CLASSES = re.compile("[RS]")
+_PIECE = re.compile(r"[,ao]?[KQriTCL:]?[^,aoKQriTCL:]*")
+
+#: A clause of nothing else that contrasts and denies takes back what was said ("but it is not").
+_TAKING_BACK = frozenset("KTnfscpe,.")
+_TELLING = frozenset("RSuKTCL")
+#: A word speaks for a class by itself from this weight on; below, it only adds to the others.
+_SPEAKS = 0.5
+#: A clause speaks for both classes only from this weight on.
+_NOISE = 1.8
+#: What a class that is only named speaks for.
+_NAMED = 2.0
 
 
 class Mention(NamedTuple):
-    """A class or a piece of evidence, negation resolved.
+    """A class that is named, or a word that speaks for one. Negation is resolved.
 
-    ``claimed``: the clause asserts it, in contrast to naming it in passing.
+    ``weight``: positive for real, negative for spoof. ``claimed``: the clause asserts it, in
+    contrast to naming it in passing; evidence is never claimed. ``at``: the token.
     """
 
-    cls: FasClass
     weight: float
-    evidence: bool
+    named: bool
     claimed: bool
-    start: int
-    end: int
-
-
-@dataclass
-class Clause:
-    """One statement: its mentions and how it is put."""
-
-    tokens: list[list[Token]] = field(default_factory=list)  # by segment
-    links: list[Role | None] = field(default_factory=list)  # what joins each segment to the last
-    roles: set[Role] = field(default_factory=set)
-    ignored: bool = False  # question, task, instruction, hypothesis
-    mentions: tuple[Mention, ...] = ()
+    at: int
 
     @property
-    def states(self) -> bool:
-        """Whether there is a predicate at all: a list of keywords states nothing."""
-        return bool(self.roles & (_VERBS | _ADVERBS | {Role.NEGATION}))
+    def cls(self) -> FasClass:
+        return FasClass.REAL if self.weight > 0 else FasClass.SPOOF
 
 
-_VERBS = frozenset({Role.CLAIM, Role.PREDICATE, Role.EXISTS})
-#: Start a clause of their own, wherever they stand.
-_OPENERS = frozenset({Role.CONTRAST, Role.CONCESSION, Role.REASON, Role.CONDITION})
-#: Start one only where the clause at hand already says something.
-_ADVERBS = frozenset({Role.TURN, Role.CONCLUSION, Role.LIKELY})
-_MENTIONS = frozenset({Role.CLASS, Role.EVIDENCE})
-HEDGES = frozenset({Role.MODAL, Role.UNDECIDED, Role.LIKELY})
-#: Make a claim of the class that the clause names.
-_MARKS = frozenset({Role.CONTRAST, Role.TURN, Role.CONCLUSION, Role.LIKELY})
+class Clause:
+    """One statement.
 
-_TAKING_BACK = frozenset({Role.CONTRAST, Role.TURN, Role.NEGATION, Role.SUBJECT}) | _VERBS
+    Attributes:
+        start, end: its tokens.
+        roles: their letters.
+        ignored: whether it is a question, the task, an instruction or a hypothesis.
+        mentions: the classes it names and, where it has a negation, the evidence, in order.
+        real, spoof: what its segments between commas and "and" speak for, negation resolved.
+        telling: whether it can matter to ``resolve``.
+        verdict: whether it is a sentence of hardly more than a class, after others ("Live.").
+    """
 
-#: What makes a rule of a subject ("a real face shows pores").
-_GENERIC = frozenset(
-    [
-        "a",
-        "an",
-        "any",
-        "most",
-        "many",
-        "all",
-        "every",
-        "each",
-        "usual",
-        "typical",
-        "actual",
-        "often",
-    ]
-)
-#: Negations that turn what precedes them only with a predicate behind ("pores are not visible").
-_FORWARD = frozenset(["not", "no", "non", "without", "rather", "instead", "unlike", "as", "in"])
+    __slots__ = (
+        "end",
+        "ignored",
+        "mentions",
+        "real",
+        "roles",
+        "spoof",
+        "start",
+        "telling",
+        "verdict",
+    )
 
-_STOPS = frozenset(".!?;。！？；\n…")
-_COMMAS = frozenset(",，、()（）[]—–")
+    def __init__(self, start: int, end: int, roles: str, ignored: bool) -> None:
+        self.start, self.end, self.roles, self.ignored = start, end, roles, ignored
+        self.mentions: list[Mention] = []
+        self.real = self.spoof = 0.0
+        self.verdict = self.telling = False
+
+    def speak(self, evidence: Sequence[float]) -> None:
+        """Sets the evidence from that of the segments. Little for one class is noise, more a conflict."""
+        self.real = sum([e for e in evidence if e > 0])
+        self.spoof = sum([-e for e in evidence if e < 0])
+        if min(self.real, self.spoof) < _NOISE:
+            total = self.real - self.spoof
+            self.real, self.spoof = max(total, 0.0), max(-total, 0.0)
+        else:  # "natural skin and moire": no side wins
+            self.real = self.spoof = min(self.real, self.spoof)
+
+    def evidence(self, weights: Sequence[float]) -> list[tuple[int, float]]:
+        """The tokens that speak for a class, and what they speak for with negation resolved."""
+        told = {m.at: m.weight for m in self.mentions}
+        if _NEGATIONS.isdisjoint(self.roles):
+            for at in range(self.start, self.end):
+                if abs(weights[at]) >= _SPEAKS:
+                    told.setdefault(at, weights[at])
+        return sorted(told.items())
+
+    def has(self, letters: str) -> bool:
+        """Whether any of ``letters`` is among the roles."""
+        return not _SETS[letters].isdisjoint(self.roles)
 
 
-def clauses(text: str, *, bare: bool = False) -> list[Clause]:
-    """The statements of ``text`` with their mentions.
+class _Sets(dict[str, frozenset[str]]):
+    def __missing__(self, letters: str) -> frozenset[str]:
+        made = self[letters] = frozenset(letters)
+        return made
+
+
+_SETS = _Sets()
+
+
+def clauses(
+    roles: str, weights: Sequence[float], *, bare: bool = False, others_before: bool = False
+) -> list[Clause]:
+    """The statements of a text.
 
     Args:
-        text: any text.
+        roles: the letters of its tokens.
+        weights: what each token speaks for: positive for real, negative for spoof.
+        others_before: whether sentences stand before these.
         bare: whether words such as "photo" and "screen" name an attack by themselves.
     """
     result: list[Clause] = []
-    sentence: list[Clause] = []
-    clause, segment, link = Clause(), list[Token](), None
-    worded = False  # whether the clause at hand has more than the word that opens it
-    says = False  # whether it has a mention
-
-    def close_segment(next_link: Role | None) -> None:
-        nonlocal clause, segment, link, worded, says
-        if segment:
-            roles = {token.role for token in segment}
-            starts = segment[0].role is Role.SUBJECT
-            if worded and roles & _VERBS and (clause.roles & _VERBS or starts):
-                close_clause()
-            worded = worded or bool(roles - _OPENERS - _ADVERBS)
-            says = says or bool(roles & _MENTIONS)
-            clause.tokens.append(segment)
-            clause.links.append(link)
-            clause.roles |= roles
-            if len(segment) == 1 and segment[0].text == "no":  # "no, it is ..."
-                clause.roles.add(Role.TURN)
-        segment, link = [], next_link
-
-    def close_clause() -> None:
-        nonlocal clause, worded, says
-        if clause.tokens:
-            sentence.append(clause)
-        clause, worded, says = Clause(), False, False
-
-    def close_sentence(question: bool) -> None:
-        nonlocal sentence
-        close_segment(None)
-        close_clause()
-        roles = set().union(*(c.roles for c in sentence))
-        hypothetical = False
-        for c in sentence:
-            hypothetical = hypothetical or Role.CONDITION in c.roles
-            c.ignored = question or hypothetical or bool(roles & {Role.TASK, Role.GRADER})
-            c.mentions = _mentions(c, bare)
-        result.extend(sentence)
-        sentence = []
-
-    for token in tokens(text):
-        if token.text in _STOPS:
-            close_sentence(token.text in "?？")
-        elif token.text in _COMMAS:
-            close_segment(None)
-        elif token.role in (Role.AND, Role.OR) or token.text in "/|":
-            close_segment(Role.AND if token.role is Role.AND else Role.OR)
-        else:
-            if token.role in _OPENERS or (token.role in _ADVERBS and says):
-                close_segment(None)
-                close_clause()
-            if token.text == ":":
-                token = token._replace(role=Role.PREDICATE)
-            segment.append(token)
-            says = says or token.role in _MENTIONS
-    close_sentence(False)
+    for sentence in _SENTENCE.finditer(roles):
+        text = sentence.group()
+        if not text:
+            continue
+        fragment = (
+            (others_before or sentence.start() > 0)
+            and len(text) <= 6
+            and len(_CLASSES.findall(text)) == 1
+        )
+        ignored = text[-1] == "?" or "k" in text or "G" in text
+        for start, segments in _cut(text, sentence.start()):
+            end = segments[-1][2]
+            letters = roles[start:end]
+            ignored = ignored or "i" in letters
+            clause = Clause(start, end, letters, ignored)
+            clause.verdict = fragment and _VERBS.isdisjoint(text)
+            result.append(clause)
+            clause.telling = not _TELLING.isdisjoint(letters) or _interjects(letters)
+            if not _NEGATIONS.isdisjoint(letters):
+                _resolve_negation(clause, segments, roles, weights, bare)
+            else:
+                clause.speak([sum(weights[first:last]) for _, first, last in segments])
+                if "R" in letters or "S" in letters or (bare and "B" in letters):
+                    _resolve_negation(clause, segments, roles, weights, bare)
     return result
 
 
-def _mentions(clause: Clause, bare: bool) -> tuple[Mention, ...]:
-    """Resolves negation.
+_Segment = tuple[str, int, int]  # what joins it to the last one; its tokens
+
+
+def _cut(sentence: str, offset: int) -> list[tuple[int, list[_Segment]]]:
+    """The clauses of a sentence: where each starts, and its segments between commas and "and"."""
+    found: list[tuple[int, list[_Segment]]] = []
+    segments: list[_Segment] = []
+    verb = worded = says = False  # what the clause at hand has, its last segment left out
+    for piece in _PIECE.finditer(sentence):
+        text = piece.group()
+        if not text:
+            continue
+        start, end = piece.start() + offset, piece.end() + offset
+        link = text[0] if text[0] in ",ao" else ""
+        opener = text[len(link) : len(link) + 1]
+        opens = opener in _OPENERS if opener else False
+        if opener and not opens and opener in _ADVERBS:
+            opens = says
+        elif opener == ":":
+            tail = text[len(link) + 1 :]
+            opens = not _VERBS.isdisjoint(tail) and (verb or tail[0] == "s")
+        has_verb = not _VERBS.isdisjoint(text)
+        subject = opener == "s"
+        if segments and (opens or (link and worded and has_verb and (verb or subject))):
+            found.append((segments[0][1], segments))
+            segments, verb, worded, says = [], False, False, False
+        if link or opens or not segments:
+            segments.append((link, start, end))
+        else:
+            segments[-1] = (segments[-1][0], segments[-1][1], end)
+        verb = verb or has_verb
+        worded = worded or bool(text.strip(",aoKQriTCL."))
+        says = says or "R" in text or "S" in text
+    if segments:
+        found.append((segments[0][1], segments))
+    return found
+
+
+def _resolve_negation(
+    clause: Clause,
+    segments: list[_Segment],
+    roles: str,
+    weights: Sequence[float],
+    bare: bool,
+) -> None:
+    """Sets the mentions and the evidence of a clause.
 
     A negation reaches to the end of its clause: over "or" always; over commas, "and" and a verb only
     to what speaks for the same class as the first thing negated ("no moire, bezel and glare", but
     "no moire and natural pores", "the absence of pores suggests a mask"). At the end it turns what
     precedes ("moire is not visible", "moire is absent"). Two negations in a row cancel out.
     """
+    letters = clause.roles
     found: list[Mention] = []
     negated = same_only = claimed = seen_verb = generic = False
-    scope: FasClass | None = None  # class of the first thing negated
-    concluded = bool(clause.roles & _ADVERBS)
-    noun_phrase = clause.tokens[0][0].text in ("a", "an") and not clause.roles & _VERBS
+    scope = 0.0  # what the first thing negated speaks for
+    concluded = clause.verdict or not _SETS[_ADVERBS].isdisjoint(letters)
+    noun_phrase = letters[0] == "g" and _VERBS.isdisjoint(letters)
     generic_start = True  # nothing yet but words that make a rule of the subject
     turnable = 0  # the first mention that a negation behind it can turn
-    for link, segment in zip(clause.links, clause.tokens, strict=True):
-        if link is not Role.OR:
+    rest: list[float] = []  # by segment: words too weak to be a mention
+    for link, start, end in segments:
+        if link != "o":
             same_only = True
         if seen_verb:
             turnable = len(found)
-        pending: Token | None = None  # a negation that has nothing behind it yet
+        pending = ""  # a negation that has nothing behind it yet
         before = len(found)  # mentions in front of it
         predicate = False  # whether a predicate stands behind it
-        for position, token in enumerate(segment):
-            role = token.role
+        position = 0
+        weak = 0.0
+        first = start + len(link)
+        for at in range(first, end):
+            role = roles[at]
+            weight = weights[at]
+            if role in "_x+" and -_SPEAKS < weight < _SPEAKS:
+                weak += -weight if negated else weight
+                position += 1
+                if position == 2:
+                    generic_start = False
+                continue
             if role in _VERBS:
                 seen_verb = predicate = True
-                claimed = claimed or role is Role.CLAIM
-                same_only = same_only or scope is not None
-                if role is Role.EXISTS and generic:  # "a real face is present"
-                    found = [m._replace(claimed=not m.evidence) for m in found]
+                claimed = claimed or role in "c:"
+                same_only = same_only or scope != 0
+                if role == "e" and generic:  # "a real face is present"
+                    found = [m._replace(claimed=m.named) for m in found]
                     generic = False
-            elif role is Role.NEGATION:
+            elif role == "b":
+                found = [m._replace(weight=-m.weight, claimed=m.named) for m in found]
+            elif role in _NEGATIONS and role != "t":
                 negated = not negated if pending else True
-                scope, same_only, pending = None, False, token
+                scope, same_only, pending = 0.0, False, role
                 before, predicate = len(found), False
-            elif role is Role.THAN:
-                negated, scope, same_only = True, None, False
-            elif role in _MENTIONS or (bare and role is Role.BARE):
-                cls = token.entry.cls or FasClass.SPOOF
-                if same_only and scope not in (None, cls):
+            elif role == "t":
+                negated, scope, same_only = True, 0.0, False
+            named = role in "RS" or (bare and role == "B")
+            if named or not -_SPEAKS < weight < _SPEAKS:
+                value = (_NAMED if role == "R" else -_NAMED) if named else weight
+                if same_only and scope * value < 0:
                     negated = False
                 if negated:
-                    scope = scope or cls
-                evidence = role is Role.EVIDENCE
-                generic = generic or (generic_start and not evidence and not negated)
-                found.append(
-                    Mention(
-                        cls=cls.other if negated else cls,
-                        weight=token.entry.weight,
-                        evidence=evidence,
-                        claimed=not evidence and (claimed or concluded or noun_phrase or negated),
-                        start=token.start,
-                        end=token.end,
-                    )
-                )
-                pending = None
-            generic_start = generic_start and position < 2 and token.text in _GENERIC
+                    scope = scope or value
+                if named:
+                    generic = generic or (generic_start and not negated)
+                    sure = claimed or concluded or noun_phrase or negated
+                    found.append(Mention(-value if negated else value, True, sure, at))
+                elif not -_SPEAKS < weight < _SPEAKS:
+                    found.append(Mention(-weight if negated else weight, False, False, at))
+                pending = ""
+            generic_start = generic_start and position < 2 and role == "g"
+            position += 1
+        rest.append(weak)
         if pending:
-            last = segment[-1] is pending
-            if before > turnable and (last or predicate or pending.text not in _FORWARD):
+            said = roles[first:end].rstrip(".?")
+            if before > turnable and (said[-1:] == pending or predicate or pending == "n"):
                 found[turnable:before] = [
-                    m._replace(cls=m.cls.other, claimed=not m.evidence)
-                    for m in found[turnable:before]
+                    m._replace(weight=-m.weight, claimed=m.named) for m in found[turnable:before]
                 ]
                 negated = generic = False
-            elif len(segment) == 1:  # an interjection: "no, ..."
+            elif len(said) == 1:  # an interjection: "no, ..."
                 negated = False
             turnable = len(found)
-    if generic and clause.roles & _VERBS and not bare:
-        return ()  # "real faces show pores": a rule, no observation
-    return tuple(found)
+    if generic and not _VERBS.isdisjoint(letters) and not bare:
+        clause.real = clause.spoof = 0.0  # "real faces show pores": a rule, no observation
+        return
+    clause.mentions = found
+    evidence = []
+    for weak, (_, start, end) in zip(rest, segments, strict=True):
+        spoken = [m.weight for m in found if start <= m.at < end and not m.claimed]
+        evidence.append(weak + sum(spoken))
+    clause.speak(evidence)
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The last class that a text claims and that nothing after it takes back.
 
     ``marked``: its clause concludes or contrasts ("so", "but").
     """
 
     cls: FasClass | None
-    clause: Clause
+    clause: Clause | None
     marked: bool
 
 
@@ -243,38 +307,37 @@ def resolve(read: Sequence[Clause]) -> Verdict:
     A later claim replaces an earlier one of the other class only where a word says so; indecision
     or a hedged claim of the other class after it leaves nothing decided.
     """
-    nothing = Verdict(None, Clause(), False)
-    last: dict[FasClass, tuple[int, set[Role]]] = {}
+    nothing = Verdict(None, None, False)
+    last: dict[FasClass, tuple[int, Clause]] = {}
     final, doubt, hedge = nothing, -1, dict[FasClass, int]()
     turns = conclusions = -1  # where the last contrast and the last conclusion stand
     for i, clause in enumerate(read):
-        roles = clause.roles
         if clause.ignored:
             continue
-        if roles & {Role.CONTRAST, Role.TURN}:
+        roles = clause.roles
+        if "K" in roles or "T" in roles or _interjects(roles):
             turns = i
-        if roles & {Role.CONCLUSION, Role.LIKELY}:
+        if "C" in roles or "L" in roles:
             conclusions = i
         claimed = {m.cls for m in clause.mentions if m.claimed}
-        if Role.UNDECIDED in roles or len(claimed) == 2:
+        if "u" in roles or len(claimed) == 2:
             doubt = i
-        elif Role.MODAL in roles:
+        elif "m" in roles:
             hedge.update(dict.fromkeys(claimed, i))
-        elif (claimed or _takes_back(clause)) and Role.CONCESSION not in roles:
+        elif (claimed or _takes_back(roles)) and "Q" not in roles:
             cls = claimed.pop() if claimed else final.cls and final.cls.other
             if cls is None:
                 continue
-            final = Verdict(cls, clause, bool(roles & _MARKS))
-            before, how = last.get(cls.other, (-1, set()))
+            final = Verdict(cls, clause, clause.has("KTCL") or _interjects(roles))
+            before, earlier = last.get(cls.other, (-1, None))
             # A conclusion outweighs a plain claim; only a contrast outweighs a conclusion.
-            concluded = bool(how & {Role.CONCLUSION, Role.LIKELY})
+            concluded = earlier is not None and earlier.has("CL")
             if before >= 0 and not turns > before and (concluded or not conclusions > before):
                 doubt = i
             elif doubt == before:
                 doubt = -1
-            last[cls] = (i, roles)
-            settled = i
-            hedge = {c: at for c, at in hedge.items() if at > settled}
+            last[cls] = (i, clause)
+            hedge = {c: at for c, at in hedge.items() if at > i}
     if final.cls is None:
         return nothing
     at = last[final.cls][0]
@@ -283,6 +346,11 @@ def resolve(read: Sequence[Clause]) -> Verdict:
     return final
 
 
-def _takes_back(clause: Clause) -> bool:
+def _interjects(roles: str) -> bool:
+    """Whether the clause starts with a "no" of its own ("no, it is ...")."""
+    return roles == "f" or roles.startswith(("f,", "f."))
+
+
+def _takes_back(roles: str) -> bool:
     """Whether the clause denies what was said before and says nothing else ("but it is not")."""
-    return {Role.CONTRAST, Role.NEGATION} <= clause.roles <= _TAKING_BACK
+    return "K" in roles and ("n" in roles or "f" in roles) and _TAKING_BACK.issuperset(roles)

@@ -1,15 +1,9 @@
 """What several test folders share: one tiny synthetic OCIM, made once."""
 
-import os
-
 import pytest
 
 from fas_plugin.datasets.prepare import prepare
 from fas_plugin.datasets.synthetic import make_ocim
-
-# ms-swift, which is here for its own test, registers a plugin that every vLLM process would import,
-# which takes ten seconds each. The jobs that tests start inherit this.
-os.environ.setdefault("VLLM_PLUGINS", "")
 
 
 @pytest.fixture(scope="session")

@@ -16,15 +16,18 @@ from fas_plugin.rewards.combine import (
     score,
     score_batch,
 )
+from fas_plugin.rewards.judges import Judge, load_judge
 from fas_plugin.rewards.stance import Span, Stance, stance
 
 __all__ = [
     "Completion",
+    "Judge",
     "Preset",
     "PresetError",
     "RewardResult",
     "Span",
     "Stance",
+    "load_judge",
     "load_preset",
     "parse_completion",
     "preset_names",

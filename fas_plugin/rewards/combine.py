@@ -17,13 +17,13 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from fas_plugin.completion import parse_completion
+from fas_plugin.completion import Completion, parse_completion
 from fas_plugin.labels import FasClass, Label, LabelError
 from fas_plugin.rewards.class_consistency import class_consistency_reward
 from fas_plugin.rewards.format import format_reward
 from fas_plugin.rewards.instrument import instruments_named
+from fas_plugin.rewards.judges import LOCAL, Judge
 from fas_plugin.rewards.reasoning_consistency import reasoning_consistency_reward
-from fas_plugin.rewards.stance import stance
 
 COMPONENTS = ("format", "class_consistency", "reasoning_consistency")
 
@@ -124,22 +124,58 @@ class RewardResult:
         }
 
 
-def score(completion: str, label: str, preset: Preset) -> RewardResult:
+def score(completion: str, label: str, preset: Preset, judge: Judge = LOCAL) -> RewardResult:
     """The rewards of one completion.
 
     Args:
         completion: the policy's response, without the prompt.
         label: a label string, for instance ``spoof:print.flat``.
         preset: from ``load_preset``.
+        judge: what reads the reasoning; from ``load_judge``.
 
     Raises:
         LabelError: ``label`` names no class or no known instrument.
     """
     truth = Label.parse(label)
     parsed = parse_completion(completion)
+    argued = judge.classes([parsed.think])[0] if parsed.think else None
+    return _result(parsed, truth, argued, preset)
+
+
+def score_batch(
+    completions: Sequence[str], labels: Sequence[str], preset: Preset, judge: Judge = LOCAL
+) -> list[RewardResult]:
+    """``score`` for lists of the same length; the judge gets all reasonings at once.
+
+    Raises:
+        ValueError: the lengths differ.
+        LabelError: a label is unknown; the message has its index.
+    """
+    if len(completions) != len(labels):
+        raise ValueError(
+            f"{len(completions)} completions but {len(labels)} labels; expected as many"
+        )
+    truths = [_truth(label, i) for i, label in enumerate(labels)]
+    parsed = [parse_completion(completion) for completion in completions]
+    argued = iter(judge.classes([p.think for p in parsed if p.think]))
+    return [
+        _result(p, truth, next(argued) if p.think else None, preset)
+        for p, truth in zip(parsed, truths, strict=True)
+    ]
+
+
+def _truth(label: str, index: int) -> Label:
+    try:
+        return Label.parse(label)
+    except LabelError as error:
+        raise LabelError(f"label {index}: {error}") from None
+
+
+def _result(
+    parsed: Completion, truth: Label, argued: FasClass | None, preset: Preset
+) -> RewardResult:
     attack = parsed.answer is FasClass.SPOOF
     named = instruments_named(parsed.answer_text or "") if attack else frozenset()
-    argued = stance(parsed.think).cls if parsed.think else None
     components = {
         "format": format_reward(parsed),
         "class_consistency": class_consistency_reward(
@@ -157,28 +193,6 @@ def score(completion: str, label: str, preset: Preset) -> RewardResult:
         faults=parsed.faults,
         instruments=tuple(sorted(named)),
     )
-
-
-def score_batch(
-    completions: Sequence[str], labels: Sequence[str], preset: Preset
-) -> list[RewardResult]:
-    """``score`` for lists of the same length.
-
-    Raises:
-        ValueError: the lengths differ.
-        LabelError: a label is unknown; the message has its index.
-    """
-    if len(completions) != len(labels):
-        raise ValueError(
-            f"{len(completions)} completions but {len(labels)} labels; expected as many"
-        )
-    results = []
-    for i, (completion, label) in enumerate(zip(completions, labels, strict=True)):
-        try:
-            results.append(score(completion, label, preset))
-        except LabelError as error:
-            raise LabelError(f"label {i}: {error}") from None
-    return results
 
 
 def preset_names() -> list[str]:

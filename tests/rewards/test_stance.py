@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from fas_plugin.labels import FasClass
 from fas_plugin.prompts import PROMPTS
-from fas_plugin.rewards import stance
+from fas_plugin.rewards import load_preset, score, score_batch, stance
+from fas_plugin.rewards.stance import forget, judge
 
 REAL, SPOOF = FasClass.REAL, FasClass.SPOOF
 
@@ -359,3 +360,35 @@ def test_hostile_text_takes_linear_time(unit):
     started = time.process_time()
     stance(unit * (1_000_000 // len(unit)))
     assert time.process_time() - started < 2
+
+
+PIECES = st.sampled_from(
+    [
+        "<think>",
+        "</think>",
+        "<answer>",
+        "</answer>",
+        "moire",
+        "is",
+        "not",
+        "real",
+        "\n",
+        ". ",
+        "\ud800",
+    ]
+)
+
+
+@given(st.lists(st.lists(PIECES, max_size=20).map(" ".join), max_size=5))
+def test_a_batch_scores_like_its_completions_and_memory_does_not_matter(completions):
+    preset = load_preset("default")
+    labels = ["spoof"] * len(completions)
+    forget()
+    batch = score_batch(completions, labels, preset)
+    assert batch == [score(text, "spoof", preset) for text in completions]
+    assert batch == score_batch(completions, labels, preset)
+
+
+def test_the_class_is_that_of_the_stance():
+    for texts in REASONINGS.values():
+        assert [judge(text)[0] for text in texts] == [stance(text).cls for text in texts]

@@ -1,0 +1,54 @@
+"""The labelled benchmark: how often parser and judge read what a person reads.
+
+The ``dev`` half is what the judge was tuned on, the ``held_out`` half is not: its bars are what to expect
+of unseen text. They lie a little below what was measured.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fas_plugin.rewards import load_preset, score_batch
+
+LINES = (
+    Path(__file__).with_name("reasoning_benchmark.jsonl").read_text(encoding="utf-8").splitlines()
+)
+CASES = [json.loads(line) for line in LINES]
+BARS = {
+    "dev": {"format": 0.99, "answer": 0.98, "stance": 0.88, "stated": 0.95, "agreement": 0.89},
+    "held_out": {"format": 0.99, "answer": 0.98, "stance": 0.84, "stated": 0.84, "agreement": 0.86},
+}
+
+
+@pytest.fixture(scope="module")
+def results():
+    completions = [case["completion"] for case in CASES]
+    return score_batch(completions, ["real"] * len(CASES), load_preset("default"))
+
+
+def test_the_benchmark_is_large_and_balanced():
+    assert len(CASES) >= 320
+    assert len({case["id"] for case in CASES}) == len(CASES)
+    for half in BARS:
+        stances = [case["stance"] for case in CASES if case["half"] == half]
+        assert min(stances.count(s) for s in ("real", "spoof", None)) >= 35
+    assert sum(not case["states_verdict"] for case in CASES) > len(CASES) / 2
+
+
+@pytest.mark.parametrize("half", BARS)
+def test_the_bars_hold(half, results):
+    right: dict[str, list[bool]] = {name: [] for name in BARS[half]}
+    for case, result in zip(CASES, results, strict=True):
+        if case["half"] != half:
+            continue
+        read = result.as_dict()
+        agree = case["stance"] is not None and case["stance"] == case["answer"]
+        right["format"].append(bool(result.format) == case["format"])
+        right["answer"].append(read["answer"] == case["answer"])
+        right["stance"].append(read["stance"] == case["stance"])
+        right["agreement"].append(bool(result.reasoning_consistency) == agree)
+        if case["states_verdict"]:
+            right["stated"].append(read["stance"] == case["stance"])
+    accuracy = {name: sum(values) / len(values) for name, values in right.items()}
+    assert all(accuracy[name] >= bar for name, bar in BARS[half].items()), accuracy

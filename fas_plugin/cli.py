@@ -270,7 +270,7 @@ def _add_warm_up(commands) -> None:
     )
     parser.add_argument("prompts", type=Path, help="prompt dataset (train.jsonl)")
     parser.add_argument("out", type=Path, help="folder for the checkpoint")
-    parser.add_argument("--eyes-steps", type=int, default=200, help="for the vision tower")
+    parser.add_argument("--eyes-steps", type=int, default=400, help="for the vision tower")
     parser.add_argument("--steps", type=int, default=200, help="for the language model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)

@@ -40,7 +40,7 @@ WORKERS=${WORKERS:-$(nproc)} # processes that read videos
 if [[ $MODEL == tiny ]]; then
   IMAGE_SIZE=${IMAGE_SIZE:-112}        # pixels; 16 image tokens
   PROMPT=${PROMPT:-brief}
-  EYES_STEPS=${EYES_STEPS:-200}        # warm-up of the vision tower on image measurements
+  EYES_STEPS=${EYES_STEPS:-400}        # warm-up of the vision tower on image measurements
   WARM_UP_STEPS=${WARM_UP_STEPS:-200}  # warm-up of the language model on coin-toss verdicts
   GROUP_SIZE=${GROUP_SIZE:-8}          # completions per prompt (GRPO's G)
   ROLLOUT_PROMPTS=${ROLLOUT_PROMPTS:-16}

@@ -22,7 +22,7 @@ from fas_plugin.labels import FasClass, Label, LabelError
 from fas_plugin.rewards.class_consistency import class_consistency_reward
 from fas_plugin.rewards.format import format_reward
 from fas_plugin.rewards.instrument import instruments_named
-from fas_plugin.rewards.judges import LOCAL, Judge
+from fas_plugin.rewards.judges import LOCAL, Judge, load_judge
 from fas_plugin.rewards.reasoning_consistency import reasoning_consistency_reward
 
 COMPONENTS = ("format", "class_consistency", "reasoning_consistency")
@@ -46,6 +46,7 @@ class Preset:
         instrument_credit: share of class consistency that hangs on naming an attack's instrument.
         class_shares: class -> its share of the training prompts, 1 in sum. Totals of the more
             frequent class are scaled down so that both classes count the same.
+        judge: what reads the reasoning. The local one is pure; a model behind an endpoint is not.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Preset:
     reasons: Mapping[str, str]
     instrument_credit: float = 0.0
     class_shares: Mapping[FasClass, float] = field(default_factory=lambda: _EVEN)
+    judge: Judge = LOCAL
 
     @property
     def id(self) -> str:
@@ -124,26 +126,25 @@ class RewardResult:
         }
 
 
-def score(completion: str, label: str, preset: Preset, judge: Judge = LOCAL) -> RewardResult:
+def score(completion: str, label: str, preset: Preset) -> RewardResult:
     """The rewards of one completion.
 
     Args:
         completion: the policy's response, without the prompt.
         label: a label string, for instance ``spoof:print.flat``.
         preset: from ``load_preset``.
-        judge: what reads the reasoning; from ``load_judge``.
 
     Raises:
         LabelError: ``label`` names no class or no known instrument.
     """
     truth = Label.parse(label)
     parsed = parse_completion(completion)
-    argued = judge.classes([parsed.think])[0] if parsed.think else None
+    argued = preset.judge.classes([parsed.think])[0] if parsed.think else None
     return _result(parsed, truth, argued, preset)
 
 
 def score_batch(
-    completions: Sequence[str], labels: Sequence[str], preset: Preset, judge: Judge = LOCAL
+    completions: Sequence[str], labels: Sequence[str], preset: Preset
 ) -> list[RewardResult]:
     """``score`` for lists of the same length; the judge gets all reasonings at once.
 
@@ -157,7 +158,7 @@ def score_batch(
         )
     truths = [_truth(label, i) for i, label in enumerate(labels)]
     parsed = [parse_completion(completion) for completion in completions]
-    argued = iter(judge.classes([p.think for p in parsed if p.think]))
+    argued = iter(preset.judge.classes([p.think for p in parsed if p.think]))
     return [
         _result(p, truth, next(argued) if p.think else None, preset)
         for p, truth in zip(parsed, truths, strict=True)
@@ -239,6 +240,10 @@ def _read_preset(content: bytes, source: str) -> Preset:
         raise PresetError(f"{source}: {field} = {value}: {reason}")
     weights = _shares(data["weights"], "weights", source)
     shares = _shares(data.get("class_shares", _EVEN), "class_shares", source)
+    try:
+        judge = load_judge(data.get("judge", "local"))
+    except ValueError as error:
+        raise PresetError(f"{source}: judge: {error}") from None
     return Preset(
         data["name"],
         data["version"],
@@ -247,6 +252,7 @@ def _read_preset(content: bytes, source: str) -> Preset:
         data["reasons"],
         instrument_credit=float(data.get("instrument_credit", 0.0)),
         class_shares={FasClass(name): share for name, share in shares.items()},
+        judge=judge,
     )
 
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import functools
 import json
 import logging
@@ -25,6 +26,7 @@ from jsonschema.exceptions import best_match
 from fas_plugin import __version__
 from fas_plugin.rewards.combine import Preset, load_preset
 from fas_plugin.rewards.frameworks.openrlhf import get_reward
+from fas_plugin.rewards.judges import LOCAL
 
 logger = logging.getLogger(__name__)
 
@@ -67,16 +69,22 @@ class RewardApp:
                 raise _Refusal(404, f"no such path; expected one of {', '.join(self._routes)}")
             if scope["method"] not in methods:
                 raise _Refusal(405, f"expected {' or '.join(methods)}")
-            status, answer = 200, methods[scope["method"]](await _read_body(receive))
+            body = await _read_body(receive)
+            status, answer = 200, await self._run(methods[scope["method"]], body)
         except _Refusal as refusal:
             status, answer = refusal.status, {"error": refusal.reason}
-        body = json.dumps(answer).encode()
+        content = json.dumps(answer).encode()
         headers = [
             (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
+            (b"content-length", str(len(content)).encode()),
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _run(self, handler: Callable[[bytes], dict[str, Any]], body: bytes) -> dict[str, Any]:
+        if self._preset.judge is LOCAL:
+            return handler(body)  # faster than a thread
+        return await asyncio.to_thread(handler, body)  # it waits for a model
 
     def _get_reward(self, body: bytes) -> dict[str, Any]:
         try:

@@ -4,13 +4,16 @@ import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
+from fas_plugin import rewards
 from fas_plugin.labels import FasClass
 from fas_plugin.rewards import load_judge, load_preset, score, score_batch
 from fas_plugin.rewards.remote_judge import RemoteJudge
 
+PRESETS = Path(rewards.__file__).parent / "presets"
 REASONING = "Moire is visible, so it is a replay."
 
 
@@ -55,21 +58,26 @@ def test_the_models_word_counts_and_is_asked_for_once(endpoint):
     assert json.loads(sent["messages"][-1]["content"]) == REASONING
 
 
-def test_it_takes_part_in_the_rewards(endpoint):
-    judge = load_judge(f"{endpoint.url}#m")
+def test_a_preset_names_it_and_it_takes_part_in_the_rewards(endpoint, tmp_path):
+    content = json.loads((PRESETS / "default.json").read_text())
+    (tmp_path / "p.json").write_text(json.dumps(content | {"judge": f"{endpoint.url}#m"}))
+    preset = load_preset(str(tmp_path / "p.json"))
     text = f"<think>{REASONING}</think><answer>real</answer>"
-    preset = load_preset("default")
-    assert score(text, "real", preset).reasoning_consistency == 0.0
-    assert score(text, "real", preset, judge).reasoning_consistency == 1.0
-    batch = score_batch([text, "", text], ["real"] * 3, preset, judge)
+    assert score(text, "real", load_preset("default")).reasoning_consistency == 0.0
+    assert score(text, "real", preset).reasoning_consistency == 1.0
+    batch = score_batch([text, "", text], ["real"] * 3, preset)
     assert [r.stance for r in batch] == [FasClass.REAL, None, FasClass.REAL]
 
 
 def test_a_batch_is_asked_at_the_same_time(endpoint):
-    endpoint.reply = lambda reasoning: (time.sleep(0.2), "spoof" if "7" in reasoning else "none")[1]
-    started = time.monotonic()
+    together = threading.Barrier(8)  # no reply before eight requests are there
+
+    def reply(reasoning):
+        together.wait(30)
+        return "spoof" if "7" in reasoning else "none"
+
+    endpoint.reply = reply
     classes = RemoteJudge(endpoint.url, "m").classes([f"reasoning {i}" for i in range(16)])
-    assert time.monotonic() - started < 1.6
     assert [i for i, cls in enumerate(classes) if cls] == [7]
 
 

@@ -233,3 +233,24 @@ def test_the_record_has_a_line_per_completion_and_no_text(tmp_path):
     rows = [json.loads(line) for line in record.read_text().splitlines()]
     assert [row["fas_class_consistency"] for row in rows] == [1.0, 0.0]
     assert rows[0]["reward"] == 1.0 and "pores" not in record.read_text()
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path):
+    port = free_port()
+    with running(port, "--workers", "2") as server:
+        workers = children(server.pid)
+        assert len(workers) >= 2
+        os.kill(workers[-1], signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while len(set(children(server.pid)) - {workers[-1]}) < len(workers):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert post(port, request_for(RIGHT))[1]["rewards"] == [1.0]
+
+
+def children(pid):
+    """Living child processes that serve, oldest first."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(pid), "-f", "multiprocessing.spawn"], capture_output=True, text=True
+    )
+    return [int(line) for line in found.stdout.split()]

@@ -83,10 +83,11 @@ def measure(image: Image) -> dict[str, float]:
 
 def terciles(measurements: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, float]]:
     """The two bounds that split each observation into three equally frequent levels."""
-    return {
-        name: tuple(float(q) for q in np.quantile([m[name] for m in measurements], (1 / 3, 2 / 3)))
-        for name in OBSERVATIONS
-    }
+    bounds = {}
+    for name in OBSERVATIONS:
+        low, high = np.quantile([m[name] for m in measurements], (1 / 3, 2 / 3))
+        bounds[name] = (float(low), float(high))
+    return bounds
 
 
 def level(value: float, bounds: tuple[float, float]) -> int:

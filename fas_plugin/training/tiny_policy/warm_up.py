@@ -176,7 +176,7 @@ def relit(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
         picture: (H, H, 3) uint8 RGB.
         random: draws the change.
     """
-    turned = np.rot90(picture, random.integers(4))
+    turned = np.rot90(picture, int(random.integers(4)))
     if random.random() < 0.5:
         turned = turned[:, ::-1]
     values = turned.astype(np.float32)

@@ -265,7 +265,17 @@ def serve(options: argparse.Namespace) -> None:
     )
 
 
-if __name__ == "__main__":
-    from fas_plugin.cli import main
+def main() -> None:
+    """``python -m fas_plugin.rewards.server``, the same as ``fas-plugin serve``."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        serve(options)
+    except (ValueError, OSError) as error:
+        sys.exit(f"reward server: {error}")
 
-    sys.exit(main(["serve", *sys.argv[1:]]))
+
+if __name__ == "__main__":
+    main()

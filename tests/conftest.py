@@ -1,9 +1,14 @@
 """What several test folders share: one tiny synthetic OCIM, made once."""
 
 import pytest
+from hypothesis import settings
 
 from fas_plugin.datasets.prepare import prepare
 from fas_plugin.datasets.synthetic import make_ocim
+
+# How long an example takes is the machine's business, not what is tested.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -164,6 +164,8 @@ for folder in "$RUN" "$DATA"; do
 done
 
 # --- 1. Videos to prompts -------------------------------------------------------------------------
+exec 8> "$DATA/.lock"  # runs that share the data make it one after the other
+flock --nonblock 8 || { say "Waiting for another run that is working in $DATA"; flock 8; }
 if [[ -n $synthetic ]]; then
   say "Synthetic OCIM in $OCIM_ROOT (no OCIM_ROOT given): four datasets in the original layouts"
   fas-plugin data synthesize "$OCIM_ROOT" --size "$SYNTHETIC_SIZE" --workers "$WORKERS"
@@ -173,6 +175,7 @@ fas-plugin data prepare "$OCIM_ROOT" "$faces" --image-size "$IMAGE_SIZE" \
   --frames-per-video "$FRAMES_PER_VIDEO" --workers "$WORKERS"
 say "Prompts in $prompts: leave $TARGET out"
 fas-plugin data export "$faces" "$prompts" --protocol "ocim_loo_$TARGET" --prompt "$PROMPT"
+exec 8>&-
 
 fas-plugin run start "$RUN" name="$(basename "$RUN")" protocol="ocim_loo_$TARGET" target="$TARGET" \
   model="$MODEL" seed="$SEED" data="$source_name" synthetic="${synthetic:-0}" prompt="$PROMPT" \

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from fas_plugin.evaluation.reward_record import read_reward_curves
@@ -25,7 +24,6 @@ HEADER = (
     "agreement before → after",
     "class reward, first → last tenth",
     "reasoning reward, first → last tenth",
-    "minutes",
 )
 
 
@@ -40,13 +38,12 @@ def main() -> None:
             run = ROOT / "runs" / f"ocim-{target}-tiny-seed{seed}"
             if not (run / "report.html").exists():
                 print(f"{target}, seed {seed} …", file=sys.stderr, flush=True)
-                train(run, target, seed)
+                train(target, seed)
             runs.append(run)
     print_table(runs)
 
 
-def train(run: Path, target: str, seed: str) -> None:
-    began = time.monotonic()
+def train(target: str, seed: str) -> None:
     subprocess.run(
         ["bash", ROOT / "recipes/grpo_ocim.sh"],
         env={**os.environ, "TARGET": target, "SEED": seed, "MODEL": "tiny"},
@@ -54,7 +51,6 @@ def train(run: Path, target: str, seed: str) -> None:
         stderr=subprocess.DEVNULL,
         check=True,
     )
-    (run / "seconds.json").write_text(json.dumps(time.monotonic() - began))
 
 
 def print_table(runs: list[Path]) -> None:
@@ -65,7 +61,6 @@ def print_table(runs: list[Path]) -> None:
         metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
         before, after = metrics["before"], metrics["after"]
         curves = read_reward_curves(run / "rewards.jsonl")
-        seconds = run / "seconds.json"
         cells = [
             metrics["protocol"]["title"],
             metrics["settings"]["seed"],
@@ -74,7 +69,6 @@ def print_table(runs: list[Path]) -> None:
             f"{before['think_answer_agreement']:.3f} → {after['think_answer_agreement']:.3f}",
             ends(curves["fas_class_consistency"]),
             ends(curves["fas_reasoning_consistency"]),
-            f"{json.loads(seconds.read_text()) / 60:.1f}" if seconds.exists() else "–",
         ]
         print(f"| {' | '.join(cells)} |")
         errors.append(after["hter"])

@@ -18,9 +18,10 @@ claim_run() {
 }
 
 # processes_with PATTERN: ids of the processes whose environment has a whole variable like that.
-processes_with() {
+processes_with() (
+  unset FAS_RUN  # or grep would find itself
   grep -lzsxE -- "$1" /proc/[0-9]*/environ | sed 's|/proc/\([0-9]*\)/environ|\1|' || true
-}
+)
 
 # end_processes [PATTERN]: ends them, by force after five seconds. By default those of this run.
 end_processes() {

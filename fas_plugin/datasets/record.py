@@ -70,10 +70,6 @@ class Record:
         validate(row)
         return cls(**{**row, "face_box": tuple(row["face_box"])})
 
-    @property
-    def parsed_label(self) -> Label:
-        return Label.parse(self.label)
-
 
 def validate(row: Any) -> None:
     """Check one JSON object against the schema and the taxonomy of instruments.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from fas_plugin import __version__
+from fas_plugin.datasets.files import write_file
 from fas_plugin.datasets.protocols import load_protocol
 from fas_plugin.evaluation import figures
 from fas_plugin.evaluation.metrics import evaluate
@@ -91,8 +91,9 @@ def write_report(run: Path) -> Path:
         group_curves=figures.curves_figure(curves, figures.GROUP_TAGS, "step"),
         gallery=_gallery(predictions["after"], metrics["after"]["threshold"]),
     )
-    _write(run / "metrics.json", json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
-    _write(run / "report.html", page)
+    numbers = json.dumps(metrics, indent=2, ensure_ascii=False) + "\n"
+    write_file(run / "metrics.json", numbers.encode())
+    write_file(run / "report.html", page.encode())
     return run / "report.html"
 
 
@@ -196,9 +197,3 @@ def _thumbnail(path: Path) -> str | None:
 
 def _optional_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
-
-def _write(path: Path, content: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(content, encoding="utf-8")
-    os.replace(partial, path)

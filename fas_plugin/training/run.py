@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fas_plugin import __version__
+from fas_plugin.datasets.files import write_file
 
 logger = logging.getLogger(__name__)
 
@@ -99,9 +99,7 @@ def read_curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_file(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _installed(packages: tuple[str, ...]) -> dict[str, str]:

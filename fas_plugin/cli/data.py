@@ -1,0 +1,99 @@
+"""``fas-plugin`` data: make, read and export face anti-spoofing data."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from fas_plugin.cli.command import add_command
+
+
+def add(commands) -> None:
+    _add_data(commands)
+
+
+def _add_data(commands) -> None:
+    data = commands.add_parser("data", help="Make, read and export face anti-spoofing data.")
+    commands = data.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    parser = add_command(
+        commands,
+        "synthesize",
+        _synthesize,
+        "Make four small synthetic datasets in the layouts of OULU-NPU, CASIA-FASD, "
+        "Replay-Attack and MSU-MFSD.",
+        "fas-plugin data synthesize data/ocim-synthetic --seed 0",
+    )
+    parser.add_argument("root", type=Path, help="folder to make")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--size", default="small", help="small or tiny")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+
+    parser = add_command(
+        commands,
+        "prepare",
+        _prepare,
+        "Read the datasets under ROOT, crop faces, write images and a manifest.",
+        "fas-plugin data prepare /data/ocim data/faces --image-size 448",
+    )
+    parser.add_argument("root", type=Path, help="folder that holds the datasets")
+    parser.add_argument("out", type=Path, help="folder for images/ and manifest.jsonl")
+    parser.add_argument("--frames-per-video", type=int, default=2)
+    parser.add_argument("--image-size", type=int, default=448, help="side of a crop, in pixels")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+
+    parser = add_command(
+        commands,
+        "export",
+        _export,
+        "Split a manifest by a protocol and write OpenRLHF prompt datasets.",
+        "fas-plugin data export data/faces data/prompts-M --protocol ocim_loo_M",
+    )
+    parser.add_argument("faces", type=Path, help="folder that prepare wrote")
+    parser.add_argument("out", type=Path, help="folder for train, validation and test.jsonl")
+    parser.add_argument("--protocol", required=True, help="protocol: name or JSON file")
+    parser.add_argument("--prompt", default="task_solving", help="name of a prompt")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _synthesize(options: argparse.Namespace) -> None:
+    from fas_plugin.datasets.synthetic import make_ocim
+
+    make_ocim(options.root, seed=options.seed, size=options.size, workers=options.workers)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from fas_plugin.datasets.prepare import prepare
+
+    summary = prepare(
+        options.root,
+        options.out,
+        frames_per_video=options.frames_per_video,
+        image_size=options.image_size,
+        workers=options.workers,
+    )
+    print(summary)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from fas_plugin.datasets.export import export_prompts
+    from fas_plugin.datasets.protocols import check_leakage, load_protocol, split_records
+    from fas_plugin.datasets.record import read_manifest
+    from fas_plugin.prompts import get_prompt
+
+    prompt = get_prompt(options.prompt)
+    protocol = load_protocol(options.protocol)
+    records = read_manifest(options.faces / "manifest.jsonl")
+    splits = split_records(protocol, records, seed=options.seed)
+    check_leakage(splits)
+    print(
+        export_prompts(
+            splits,
+            options.faces,
+            options.out,
+            prompt=prompt.text,
+            prompt_id=prompt.id,
+            seed=options.seed,
+        )
+    )

@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from fas_plugin.labels import FasClass
+from fas_plugin.labels import INSTRUMENTS, FasClass
 from fas_plugin.tokens import encode, fold, read
 from fas_plugin.wording import clauses, resolve
 
@@ -31,6 +31,8 @@ def class_of_wording(text: str) -> FasClass | None:
 
 def _class_of_text(text: str) -> FasClass | None:
     stripped = fold(text).strip().removeprefix("```json").strip("`\n ")
+    if "." in stripped and stripped in INSTRUMENTS:  # "partial.eyes": the name, not two sentences
+        return FasClass.SPOOF
     if stripped[:1] in ("{", "["):
         try:
             return _class_of_json(json.loads(stripped, object_pairs_hook=_Pairs))

@@ -37,6 +37,7 @@ INSTRUMENTS: dict[str, str] = {
     "print.flat": "flat printed photo",
     "print.warped": "warped printed photo",
     "print.cut": "printed photo with cut-out eyes",
+    "print.poster": "printed poster",
     "replay": "replay on a screen",
     "replay.phone": "replay on a phone",
     "replay.tablet": "replay on a tablet",
@@ -49,9 +50,17 @@ INSTRUMENTS: dict[str, str] = {
     "mask.transparent": "transparent mask",
     "mask.plaster": "plaster mask",
     "mask.resin": "resin mask",
+    "mask.half": "half mask",
     "mannequin": "mannequin or fake head",
     "makeup": "impersonation or obfuscation make-up",
+    "makeup.cosmetic": "cosmetic make-up that changes the face",
+    "makeup.impersonation": "impersonation make-up",
+    "makeup.obfuscation": "obfuscation make-up",
     "partial": "partial attack (fake eyes, funny glasses, paper over a part of the face)",
+    "partial.eyes": "fake eyes",
+    "partial.mouth": "fake mouth",
+    "partial.glasses": "funny glasses",
+    "partial.paper": "paper over a part of the face",
 }
 
 _ALLOWED = "expected 'real', 'spoof' or 'spoof:<instrument>'"

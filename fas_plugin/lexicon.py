@@ -108,7 +108,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         mask, plaster mask, paper mask, plastic mask, transparent mask, partial mask, half mask,
         mannequin, manikin, dummy, doll, wax figure, wax head, fake head, sculpture, bust, statue,
         cutout, cut out, paper cut, like paper, that of paper, cardboard face, poster, impersonation makeup, impersonation
-        make up, obfuscation makeup, obfuscation make up, partial attack, deepfake, puppet,
+        make up, obfuscation makeup, obfuscation make up, partial attack, partial eyes, partial mouth, partial glasses, deepfake, puppet,
         攻击, 攻擊, 呈现攻击, 假体, 假體, 假, 假的, 假脸, 假臉, 假人, 假活体, 伪造, 偽造, 欺骗, 欺騙, 伪装,
         冒充, 翻拍, 打印, 列印, 打印照片, 纸质照片, 打印件, 重放, 回放, 屏幕翻拍, 屏幕重放, 视频回放, 面具, 头模,
         人偶, 假面""",

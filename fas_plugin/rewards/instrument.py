@@ -13,6 +13,7 @@ _PHRASES: dict[str, str] = {
     "print.flat": "flat print, flat printed, flat photo, flat paper",
     "print.warped": "warped, warped print, bent print, curved print, warped photo, bent photo",
     "print.cut": "cut print, cut photo, cut printed, cut out, eye holes, cut eyes",
+    "print.poster": "poster, printed poster, poster print, 海报",
     "replay": "replay, replayed, screen, display, video attack, 重放, 回放, 翻拍, 屏幕",
     "replay.phone": "phone, smartphone, mobile, iphone, phone screen, 手机",
     "replay.tablet": "tablet, ipad, tablet screen, 平板",
@@ -25,10 +26,17 @@ _PHRASES: dict[str, str] = {
     "mask.transparent": "transparent mask, transparent face mask, see through mask",
     "mask.plaster": "plaster mask, plaster",
     "mask.resin": "resin mask, resin",
+    "mask.half": "half mask, half face mask, 半面具",
     "mannequin": "mannequin, dummy, dummy head, fake head, doll, 假人, 人偶",
     "makeup": "makeup, make up, 化妆",
-    "partial": "partial, partial attack, fake eyes, funny eyes, funny eye, funny glasses, "
-    "paper glasses, paper over",
+    "makeup.cosmetic": "cosmetic makeup, cosmetic make up",
+    "makeup.impersonation": "impersonation makeup, impersonation make up",
+    "makeup.obfuscation": "obfuscation makeup, obfuscation make up",
+    "partial": "partial, partial attack",
+    "partial.eyes": "fake eye, fake eyes, paper eyes",
+    "partial.mouth": "fake mouth, paper mouth",
+    "partial.glasses": "funny eyes, funny eye, funny glasses, funny eye glasses, paper glasses",
+    "partial.paper": "paper over",
 }
 _INSTRUMENT_OF = {
     phrase.strip(): name for name, phrases in _PHRASES.items() for phrase in phrases.split(",")

@@ -7,7 +7,7 @@ import json
 import logging
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ import cv2
 from tqdm import tqdm
 
 from fas_plugin.datasets.adapters import ADAPTERS, Clip, DatasetError, list_clips
-from fas_plugin.datasets.faces import MARGIN, crop, encode_png, locate
-from fas_plugin.datasets.files import write_file
+from fas_plugin.datasets.faces import MARGIN, Box, crop, encode_png, locate
+from fas_plugin.datasets.files import fingerprint, write_file
 from fas_plugin.datasets.media import MediaError, sample_frames
 from fas_plugin.datasets.record import SCHEMA_VERSION, Record, write_manifest
 from fas_plugin.datasets.synthetic import MARKER
@@ -118,7 +118,7 @@ def prepare(
         (domain, clip, out, frames_per_video, image_size, synthetic)
         for domain in domains
         for clip in clips[domain]
-        if not _result_path(out, domain, clip).exists()
+        if not _result_path(out, clip).exists()
     ]
     if todo:
         # Processes, not threads: decoding and cropping hold the interpreter's lock.
@@ -150,12 +150,8 @@ def _check_settings(out: Path, settings: dict[str, Any]) -> None:
         )
 
 
-def _video(domain: str, clip: Clip) -> str:
-    return f"{domain}/{clip.media.rpartition('.')[0]}"
-
-
-def _result_path(out: Path, domain: str, clip: Clip) -> Path:
-    return out / "clips" / f"{_video(domain, clip)}.json"
+def _result_path(out: Path, clip: Clip) -> Path:
+    return out / "clips" / f"{clip.video}.json"
 
 
 def _prepare_clip(
@@ -167,16 +163,20 @@ def _prepare_clip(
         result: dict[str, Any] = {"records": [record.as_dict() for record in records]}
     except MediaError as error:
         result = {"broken": str(error)}
-    write_file(_result_path(out, domain, clip), (json.dumps(result) + "\n").encode())
+    write_file(_result_path(out, clip), (json.dumps(result) + "\n").encode())
 
 
 def _records(
     domain: str, clip: Clip, out: Path, count: int, image_size: int, synthetic: bool
 ) -> Iterable[Record]:
     adapter = ADAPTERS[domain]
-    boxes = adapter.boxes(clip.annotation) if adapter.boxes and clip.annotation else {}
     sample = sample_frames(clip.path, count, stored_rotation=180 if clip.upside_down else 0)
-    video = _video(domain, clip)
+    video = clip.video
+    boxes: Mapping[int, Box] = {}
+    if adapter.boxes and clip.annotation and sample.frames:
+        height, width = sample.frames[0][1].shape[:2]
+        boxes = adapter.boxes(clip.annotation, width, height)
+    media_fingerprint = fingerprint(clip.path)
     for index, frame in sample.frames:
         box, source = locate(frame, index, boxes)
         content = encode_png(crop(frame, box, source, image_size))
@@ -202,6 +202,7 @@ def _records(
             width=frame.shape[1],
             height=frame.shape[0],
             image_sha256=hashlib.sha256(content).hexdigest(),
+            media_fingerprint=media_fingerprint,
             synthetic=synthetic,
         )
 
@@ -217,7 +218,7 @@ def _finish(
         usable: Counter[FasClass] = Counter()
         for clip in listed:
             key = f"{domain}/{clip.label}"
-            result = json.loads(_result_path(out, domain, clip).read_text(encoding="utf-8"))
+            result = json.loads(_result_path(out, clip).read_text(encoding="utf-8"))
             counts["clips"][key] += 1
             if "broken" in result:
                 counts["broken"][key] += 1

@@ -126,11 +126,11 @@ def test_an_empty_dataset_is_told_with_what_was_expected(ocim, tmp_path):
 @pytest.mark.parametrize(
     ("domain", "name", "reason"),
     [
-        ("O", "OULU-NPU/Train_files/1_1_36_1.avi", "subjects 1 to 20"),  # a test subject
-        ("O", "OULU-NPU/Videos/1_1_01_1.avi", "not in Train_files"),
+        ("O", "OULU-NPU/Train_files/1_1_56_1.avi", "01 to 55"),
+        ("O", "OULU-NPU/Train_files/1_1_01_6.avi", "not a clip name"),
         ("C", "CASIA-FASD/train_release/21/1.avi", "subjects 1 to 20"),
         ("C", "CASIA-FASD/train_release/1/9.avi", "not a clip name"),
-        ("I", "Replay-Attack/attack_print_client009_session01_highdef_photo_adverse.mov", "below"),
+        ("I", "Replay-Attack/attack_print_client032_session01_highdef_photo_adverse.mov", "032"),
         ("M", "MSU-MFSD/scene01/real/real_client050_laptop_SD_scene01.mov", "neither"),
     ],
 )

@@ -1,55 +1,97 @@
-"""What an adapter yields, and the little that adapters share."""
+"""What an adapter is, what it yields, and the little that adapters share.
+
+An adapter says how one dataset names its files. :meth:`Adapter.read` is a pure function of a
+relative path; only :mod:`~fas_plugin.datasets.adapters.listing` looks at the disk.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from fas_plugin.datasets.faces import Box
-from fas_plugin.labels import Label
+from fas_plugin.labels import FasClass, Label
 
 logger = logging.getLogger(__name__)
 
+VIDEOS = frozenset((".avi", ".mov", ".mp4", ".m4v", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"))
+IMAGES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"))
+SEQUENCES = frozenset((".hdf5", ".h5"))
+MEDIA = VIDEOS | IMAGES | SEQUENCES
+
+#: The split of a clip whose dataset publishes none, or whose lists are not there.
+NO_SPLIT = "none"
+SPLITS = ("train", "dev", "test", NO_SPLIT)
+
 #: An annotation file holds a few numbers per frame; more than this is not one.
 MAX_ANNOTATION_BYTES = 20_000_000
-
-
-#: Takes a file that is not used, and why.
-Skip = Callable[[Path, str], None]
 
 
 class DatasetError(ValueError):
     """A dataset folder that is missing, empty or not in a known layout."""
 
 
-@dataclass(frozen=True)
-class Clip:
-    """One clip of a dataset, as its name and place say.
+class NotAClip(ValueError):
+    """A name or place that is none of the release's; the message says why."""
 
-    Attributes:
-        path: absolute path of the media file.
-        media: the path below the dataset's folder, with forward slashes.
-        label: class and instrument.
-        pai_code: the dataset's own code for the attack; None for bona fide.
-        subject: unique over all datasets.
-        session, device: as the dataset names them.
-        split: ``train``, ``dev`` or ``test``.
-        annotation: file with face boxes or eyes; None when the release has none for it.
-        upside_down: the stored frames are rotated by 180 degrees.
+
+class Place(NamedTuple):
+    """Where a clip lies: ``folders`` below the dataset's folder, in lower case, and its ``stem``.
+
+    For frames that somebody extracted it is the place that the clip itself would have:
+    ``a/1_HR_1_frame0.png`` and ``a/1_HR_1/0000.png`` are frames of the clip ``a/1_HR_1``.
     """
 
-    path: Path
-    media: str
+    folders: tuple[str, ...]
+    stem: str
+
+    @property
+    def path(self) -> str:
+        """Folders and stem with slashes between."""
+        return "/".join((*self.folders, self.stem))
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the name and the place of a file say.
+
+    Attributes:
+        label: class and instrument.
+        subject: unique in the dataset.
+        clip: which presentation it is, the same wherever the file lies: two files with one ``clip``
+            (and no frame number) are copies.
+        pai_code: the dataset's own code for the attack; None for bona fide.
+        session, device: as the dataset names them.
+        split: one of :data:`SPLITS`.
+        upside_down: the stored frames are rotated by 180 degrees.
+        unused: why preparation leaves the file out, although its class is known.
+        assumed: what was taken for granted because the name or place doesn't say it.
+    """
+
     label: Label
-    pai_code: str | None
     subject: str
-    session: str | None
-    device: str | None
-    split: str
-    annotation: Path | None
+    clip: str
+    pai_code: str | None = None
+    session: str | None = None
+    device: str | None = None
+    split: str = NO_SPLIT
     upside_down: bool = False
+    unused: str | None = None
+    assumed: tuple[str, ...] = ()
+
+    def assuming(self, what: str, **changes) -> Named:
+        """A copy with ``changes`` and one more assumption."""
+        return replace(self, assumed=(*self.assumed, what), **changes)
+
+
+#: What a release's lists add to what a name says; gets the path below the dataset's folder too.
+Complete = Callable[[Named, str], Named]
+#: Whether there is a file at a path below the dataset's folder.
+Exists = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
@@ -58,80 +100,146 @@ class Adapter:
 
     Attributes:
         name: the dataset.
-        domain: its letter in the field's protocols.
-        folders: accepted names of its folder, lower case, without ``-``, ``_`` and spaces.
+        title: as its authors write it.
+        domain: its letter or short name in the field's protocols.
+        folders: accepted names of its folder, lower case, without ``-``, ``_``, dots and spaces.
         expected: what the folder should hold, for error messages.
-        clips: yields every clip below the dataset's folder; what is none goes to the callback,
-            with the reason.
-        boxes: reads an annotation file: frame index -> face box in the stored frame.
+        parse: what the place of a clip says; raises :class:`NotAClip`. Usually :func:`by_pattern`.
+        published: files per split and class as published, e.g. ``{"train": (360, 1440)}`` for 360
+            bona fide and 1440 attacks; empty where nobody has counted.
+        complete: reads the lists of a release in the dataset's folder; None where names say it all.
+        annotation: path of the file that annotates a clip, given the clip's path and what exists.
+        boxes: reads an annotation file: its path, width and height of the stored frame in pixels ->
+            frame index -> face box in the stored frame.
     """
 
     name: str
+    title: str
     domain: str
     folders: tuple[str, ...]
     expected: str
-    clips: Callable[[Path, Skip], Iterable[Clip]]
-    boxes: Callable[[Path], Mapping[int, Box]] | None
+    parse: Callable[[Place], Named]
+    published: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    complete: Callable[[Path], Complete] | None = None
+    annotation: Callable[[str, Exists], str | None] | None = None
+    boxes: Callable[[Path, int, int], Mapping[int, Box]] | None = None
+
+    def read(self, path: str) -> Named:
+        """What a path below the dataset's folder says, without a look at the disk.
+
+        Raises:
+            NotAClip: it is no file of the release.
+        """
+        return self.read_frame(path)[0]
+
+    def read_frame(self, path: str) -> tuple[Named, Place, int | None]:
+        """The same, with the place of the clip and, for an image, the number of the frame."""
+        first = None
+        for place, frame in places(path):
+            try:
+                return self.parse(place), place, frame
+            except NotAClip as reason:
+                first = first or reason
+        raise first or NotAClip("no file name")
 
 
-def find_folder(root: Path, adapter: Adapter) -> Path:
-    """The dataset's folder below ``root``.
+#: An image named by its number alone lies in a folder named like the clip.
+_NUMBER = re.compile(r"(?:frame|image|img|f)?[-_ .]?(\d{1,9})(?:\.0)?", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"(.+?)(?:[-_. ](?:frame|image|img|f)?|frame)[-_]?(\d{1,9})(?:\.0)?", re.IGNORECASE
+)
 
-    Raises:
-        DatasetError: not there; lists what is.
+
+def places(path: str) -> Iterable[tuple[Place, int | None]]:
+    """Where the clip of a file would lie, likeliest first, with the frame's number for images."""
+    *folders, name = path.split("/")
+    lower = tuple(folder.lower() for folder in folders if folder not in ("", "."))
+    stem, suffix = split_suffix(name)
+    if suffix not in IMAGES:
+        yield Place(lower, stem), None
+        return
+    number = _NUMBER.fullmatch(stem)
+    if number and lower:
+        yield Place(lower[:-1], split_suffix(folders[-1])[0]), int(number[1])
+    yield Place(lower, stem), 0
+    numbered = _NUMBERED.fullmatch(stem)
+    if numbered:
+        yield Place(lower, split_suffix(numbered[1])[0]), int(numbered[2])
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """Stem and suffix (lower case) of a media file; anything else has no suffix, all is stem."""
+    stem, dot, suffix = name.rpartition(".")
+    suffix = "." + suffix.lower()
+    return (stem, suffix) if dot and stem and suffix in MEDIA else (name, "")
+
+
+def by_pattern(
+    pattern: str, labels: Mapping[str, str], splits: Mapping[str, str] | None = None
+) -> Callable[[Place], Named]:
+    """A ``parse`` that is a pattern and two tables; enough for most datasets.
+
+    Args:
+        pattern: of the end of a clip's path without suffix, in any case. The groups ``subject`` and
+            ``code`` are needed, ``session`` and ``device`` can be there; what the pattern matches is
+            the name of the clip.
+        labels: code, lower case -> label string.
+        splits: folder, lower case -> split; the innermost folder that is in the table counts.
     """
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder; give the folder that holds the datasets")
-    children = sorted(path for path in root.iterdir() if path.is_dir())
-    for child in children:
-        if child.name.lower().translate(_NO_SEPARATORS) in adapter.folders:
-            return child
-    names = ", ".join(child.name for child in children[:10]) or "nothing"
-    raise DatasetError(
-        f"{root}: no folder for {adapter.name} (accepted names: {', '.join(adapter.folders)}; "
-        f"found: {names}); unpack the dataset there or link it"
+    wanted = re.compile(rf"(?:.*/)?(?P<clip>{pattern})", re.IGNORECASE)
+    table = {code: Label.parse(text) for code, text in labels.items()}
+    names = set(wanted.groupindex)
+
+    def parse(place: Place) -> Named:
+        match = wanted.fullmatch(place.path)
+        if match is None:
+            raise NotAClip("not a clip name of the release")
+        groups = match.groupdict()
+        code = groups["code"].lower()
+        if code not in table:
+            raise NotAClip(f"unknown class or attack {groups['code']!r}")
+        label = table[code]
+        named = Named(
+            label=label,
+            subject=groups["subject"].lower(),
+            clip=groups["clip"].lower(),
+            pai_code=None if label.cls is FasClass.REAL else groups["code"],
+            session=groups["session"] if "session" in names else None,
+            device=groups["device"] if "device" in names else None,
+        )
+        return with_split(named, place, splits) if splits else named
+
+    return parse
+
+
+def with_split(named: Named, place: Place, splits: Mapping[str, str]) -> Named:
+    """The split that the innermost folder in the table says."""
+    for folder in reversed(place.folders):
+        if folder in splits:
+            return replace(named, split=splits[folder])
+    return named.assuming("no folder says the split: none")
+
+
+def split_of_subject(named: Named, split: str) -> Named:
+    """The published split of a subject; a folder that says otherwise is overruled."""
+    if named.split == split:
+        return named
+    if named.split == NO_SPLIT:
+        return replace(named, split=split, assumed=("split by the published list of subjects",))
+    return named.assuming(
+        f"in a {named.split} folder, but the published lists have the subject in {split}",
+        split=split,
     )
 
 
-_NO_SEPARATORS = str.maketrans("", "", "-_ .")
+def beside(ending: str) -> Callable[[str, Exists], str | None]:
+    """Annotations that lie beside their clip: its stem with ``ending``."""
 
+    def annotation(media: str, exists: Exists) -> str | None:
+        path = media.rpartition(".")[0] + ending
+        return path if exists(path) else None
 
-def list_clips(root: Path, adapter: Adapter) -> tuple[list[Clip], list[str]]:
-    """Every clip of a dataset, sorted by path, and the files that are none, each with the reason.
-
-    A clip that is there twice, as when two archives were unpacked side by side, counts once.
-
-    Raises:
-        DatasetError: no folder, or no clip in it.
-    """
-    folder = find_folder(root, adapter)
-    skipped: list[str] = []
-
-    def skip(path: Path, reason: str) -> None:
-        skipped.append(f"{path.relative_to(root)}: {reason}")
-
-    clips: dict[tuple[str, str, str, str], Clip] = {}
-    for clip in sorted(adapter.clips(folder, skip), key=lambda clip: clip.media):
-        key = (clip.split, clip.subject, clip.path.parent.name.lower(), clip.path.stem)
-        first = clips.setdefault(key, clip)
-        if first is not clip:
-            skip(clip.path, f"a second copy of {first.media}")
-    if not clips:
-        found = f"; skipped {skipped[0]}" if skipped else ""
-        raise DatasetError(
-            f"{folder}: no clips of {adapter.name}; expected {adapter.expected}{found}"
-        )
-    if skipped:
-        logger.warning("%s: %d files not used: %s", folder, len(skipped), "; ".join(skipped[:5]))
-    return list(clips.values()), skipped
-
-
-def media_files(folder: Path, *suffixes: str) -> Iterable[Path]:
-    """Files below ``folder`` with one of the suffixes, in any case; not the hidden ones (a Mac
-    leaves a ``._name`` beside every file that it copies)."""
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in suffixes and not path.name.startswith("."):
-            yield path
+    return annotation
 
 
 def read_rows(path: Path, separator: str | None, columns: int) -> Iterable[list[int]]:

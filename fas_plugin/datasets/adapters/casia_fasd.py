@@ -6,66 +6,67 @@ The stem says the class: 1, 2, HR_1 bona fide; 3, 4, HR_2 warped print; 5, 6, HR
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 
-from fas_plugin.datasets.adapters.base import Adapter, Clip, Skip, media_files
-from fas_plugin.labels import FasClass, Label
-
-_KINDS = (
-    Label(FasClass.REAL),
-    Label(FasClass.SPOOF, "print.warped"),
-    Label(FasClass.SPOOF, "print.cut"),
-    Label(FasClass.SPOOF, "replay.tablet"),
+from fas_plugin.datasets.adapters.base import (
+    NO_SPLIT,
+    Adapter,
+    Named,
+    NotAClip,
+    Place,
+    by_pattern,
 )
-#: Stem -> label and camera: odd and even numbers are two cameras, HR is a third.
-_STEMS = {
-    stem: (label, camera)
-    for position, label in enumerate(_KINDS)
-    for stem, camera in (
-        (f"{2 * position + 1}", "odd"),
-        (f"{2 * position + 2}", "even"),
-        (f"HR_{position + 1}", "HR"),
-    )
-}
+
+_KINDS = ("real", "spoof:print.warped", "spoof:print.cut", "spoof:replay.tablet")
+_name = by_pattern(
+    # Some copies are flat (1_HR_1 for 1/HR_1), some write NM_1 for 1.
+    r"(?P<subject>[1-9]\d?)[/_](?:(?:nm|lm|nr|lr)_?)?(?P<code>[1-8]|hr_?[1-4])",
+    labels={
+        code: label
+        for position, label in enumerate(_KINDS, 1)
+        for code in (f"{2 * position - 1}", f"{2 * position}", f"hr_{position}", f"hr{position}")
+    },
+    splits={
+        "train_release": "train",
+        "train": "train",
+        "test_release": "test",
+        "test": "test",
+    },
+)
 #: Part -> subjects that it has.
 _SUBJECTS = {"train": 20, "test": 30}
 
 
-def _clips(folder: Path, skip: Skip) -> Iterator[Clip]:
-    for path in media_files(folder, ".avi"):
-        split = path.parent.parent.name.lower().removesuffix("_release")
-        number = path.parent.name
-        if path.stem not in _STEMS:
-            skip(path, "not a clip name of the release (1 to 8, HR_1 to HR_4)")
-            continue
-        if split not in _SUBJECTS or not re.fullmatch(r"[1-9]\d?", number):
-            skip(path, "not in train_release/<subject> or test_release/<subject>")
-            continue
-        if int(number) > _SUBJECTS[split]:
-            skip(path, f"the {split} part has subjects 1 to {_SUBJECTS[split]}")
-            continue
-        label, camera = _STEMS[path.stem]
-        subject = int(number) + (_SUBJECTS["train"] if split == "test" else 0)
-        yield Clip(
-            path=path,
-            media=path.relative_to(folder).as_posix(),
-            label=label,
-            pai_code=None if label.cls is FasClass.REAL else path.stem,
-            subject=f"C/{subject:02}",
-            session=None,
-            device=camera,
-            split=split,
-            annotation=None,
+def _parse(place: Place) -> Named:
+    named = _name(place)
+    number = int(named.subject)
+    if number > _SUBJECTS.get(named.split, 30):
+        raise NotAClip(f"the {named.split} part has subjects 1 to {_SUBJECTS.get(named.split, 30)}")
+    stem = _stem(place.stem)
+    device = "HR" if stem.startswith("HR") else "odd" if int(stem) % 2 else "even"
+    named = replace(named, device=device, pai_code=stem if named.pai_code else None)
+    if named.split == NO_SPLIT:
+        return named.assuming(
+            "no train or test folder: subject numbers are taken as they are",
+            subject=f"unknown-{number:02}",
+            clip=f"{number}/{stem}",
         )
+    subject = number + (_SUBJECTS["train"] if named.split == "test" else 0)
+    return replace(named, subject=f"{subject:02}", clip=f"{subject}/{stem}")
+
+
+def _stem(stem: str) -> str:
+    """``HR_1`` or ``1``, whatever stands before."""
+    number = stem[-1]
+    return f"HR_{number}" if "hr" in stem.lower() else number
 
 
 ADAPTER = Adapter(
     name="casia_fasd",
+    title="CASIA-FASD",
     domain="C",
     folders=("casiafasd", "casiamfsd", "casia", "cbsr", "c"),
     expected="train_release/1/1.avi and so on",
-    clips=_clips,
-    boxes=None,
+    parse=_parse,
+    published={"train": (60, 180), "test": (90, 270)},
 )

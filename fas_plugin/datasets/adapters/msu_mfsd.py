@@ -7,82 +7,98 @@ Six bona fide android clips are stored upside down, and the boxes shipped with t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from fas_plugin.datasets.adapters.base import (
     Adapter,
-    Clip,
+    Complete,
     DatasetError,
-    Skip,
-    media_files,
+    Named,
+    NotAClip,
+    Place,
+    beside,
+    by_pattern,
     read_rows,
 )
 from fas_plugin.datasets.faces import Box
-from fas_plugin.labels import FasClass, Label
+from fas_plugin.labels import FasClass
 
-_REAL = re.compile(r"real_client(\d{3})_(android|laptop)_SD_scene01")
-_ATTACK = re.compile(
-    r"attack_client(\d{3})_(android|laptop)_SD_(ipad_video|iphone_video|printed_photo)_scene01"
+_ENDING = "(?:_scene01)?"
+_real = by_pattern(
+    rf"(?P<code>real)_client(?P<subject>\d{{2,3}})_(?P<device>android|laptop)_SD{_ENDING}",
+    labels={"real": "real"},
 )
-_INSTRUMENTS = {
-    "ipad_video": "replay.tablet",
-    "iphone_video": "replay.phone",
-    "printed_photo": "print.flat",
-}
+_attack = by_pattern(
+    r"attack_client(?P<subject>\d{2,3})_(?P<device>android|laptop)_SD"
+    rf"_(?P<code>[a-z]+_[a-z]+){_ENDING}",
+    labels={
+        "ipad_video": "spoof:replay.tablet",
+        "iphone_video": "spoof:replay.phone",
+        "printed_photo": "spoof:print.flat",
+    },
+)
 _UPSIDE_DOWN = frozenset((3, 5, 6, 7, 8, 9))  # bona fide clients, android only
+#: The lists of the public release: 35 of the 55 clients.
+_CLIENTS = {
+    "train": (2, 3, 5, 6, 7, 8, 9, 11, 12, 21, 22, 34, 53, 54, 55),
+    "test": (1, 13, 14, 23, 24, 26, 28, 29, 30, 32, 33, 35, 36, 37, 39, 42, 48, 49, 50, 51),
+}
+_SPLITS = {client: split for split, clients in _CLIENTS.items() for client in clients}
 
 
-def _clips(folder: Path, skip: Skip) -> Iterator[Clip]:
-    splits = _splits(folder)
-    for path in media_files(folder, ".mp4", ".mov"):
-        real, attack = _REAL.fullmatch(path.stem), _ATTACK.fullmatch(path.stem)
-        match = real or attack
-        if match is None:
-            skip(path, "not a clip name of the release")
-            continue
-        client, device = int(match[1]), match[2]
-        if client not in splits:
-            skip(path, f"client {client} is in neither train_sub_list.txt nor test_sub_list.txt")
-            continue
-        upside_down = real is not None and device == "android" and client in _UPSIDE_DOWN
-        annotation = path.with_suffix(".face")
-        code = match[3] if attack else None
-        yield Clip(
-            path=path,
-            media=path.relative_to(folder).as_posix(),
-            label=Label(FasClass.SPOOF, _INSTRUMENTS[code]) if code else Label(FasClass.REAL),
-            pai_code=code,
-            subject=f"M/{client:02}",
-            session=None,
-            device=device,
-            split=splits[client],
-            annotation=annotation if annotation.is_file() and not upside_down else None,
-            upside_down=upside_down,
-        )
+def _parse(place: Place) -> Named:
+    named = (_attack if place.stem.lower().startswith("attack") else _real)(place)
+    client = int(named.subject)
+    real = named.label.cls is FasClass.REAL
+    named = replace(
+        named,
+        subject=f"{client:02}",
+        device=(named.device or "").lower(),
+        clip=named.clip.removesuffix("_scene01"),
+        pai_code=named.pai_code and named.pai_code.lower(),
+        upside_down=real and (named.device or "").lower() == "android" and client in _UPSIDE_DOWN,
+    )
+    if client not in _SPLITS:
+        return named.assuming("client in neither published list: no split")
+    return replace(named, split=_SPLITS[client])
 
 
-def _splits(folder: Path) -> dict[int, str]:
+def _complete(folder: Path) -> Complete:
+    """The lists in the folder come before the published ones."""
     splits: dict[int, str] = {}
-    for split in ("train", "test"):
+    for split in _CLIENTS:
         for client in _clients(folder, f"{split}_sub_list.txt"):
             if splits.setdefault(client, split) != split:
                 raise DatasetError(
                     f"{folder}: client {client} is in both train_sub_list.txt and "
                     "test_sub_list.txt; take the lists of the release"
                 )
-    return splits
+
+    def complete(named: Named, media: str) -> Named:
+        if not splits:
+            return named.assuming("no sub lists in the folder: the published ones")
+        client = int(named.subject)
+        if client not in splits:
+            raise NotAClip(
+                f"client {client} is in neither train_sub_list.txt nor test_sub_list.txt"
+            )
+        return replace(named, split=splits[client], assumed=())
+
+    return complete
 
 
 def _clients(folder: Path, name: str) -> list[int]:
-    path = next(folder.rglob(name), None)
-    if path is None:
-        raise DatasetError(f"{folder}: no {name}; the release has it beside scene01")
-    numbers = re.findall(r"\d{1,3}", path.read_text(encoding="utf-8", errors="replace"))
-    return [int(number) for number in numbers]
+    for parent in (folder, folder / "scene01"):
+        path = parent / name
+        if path.is_file():
+            numbers = re.findall(r"\d{1,3}", path.read_text(encoding="utf-8", errors="replace"))
+            return [int(number) for number in numbers]
+    return []
 
 
-def _boxes(path: Path) -> Mapping[int, Box]:
+def _boxes(path: Path, width: int, height: int) -> Mapping[int, Box]:
     return {
         index: Box(left, top, right - left, bottom - top)
         for index, left, top, right, bottom, *_eyes in read_rows(path, ",", 9)
@@ -92,9 +108,13 @@ def _boxes(path: Path) -> Mapping[int, Box]:
 
 ADAPTER = Adapter(
     name="msu_mfsd",
+    title="MSU-MFSD",
     domain="M",
     folders=("msumfsd", "msu", "m"),
     expected="scene01/real/real_client001_android_SD_scene01.mp4 and so on",
-    clips=_clips,
+    parse=_parse,
+    published={"train": (30, 90), "test": (40, 120)},
+    complete=_complete,
+    annotation=beside(".face"),
     boxes=_boxes,
 )

@@ -6,58 +6,56 @@ P phone 1-6, S session 1-3, UU subject 01-55, F file: 1 bona fide, 2 and 3 print
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from fas_plugin.datasets.adapters.base import Adapter, Clip, Skip, media_files, read_rows
+from fas_plugin.datasets.adapters.base import (
+    Adapter,
+    Named,
+    NotAClip,
+    Place,
+    beside,
+    by_pattern,
+    read_rows,
+    split_of_subject,
+)
 from fas_plugin.datasets.faces import Box, box_from_eyes
-from fas_plugin.labels import FasClass, Label
 
-_STEM = re.compile(r"([1-6])_([1-3])_(\d\d)_([1-5])")
-_LABELS = {
-    "1": Label(FasClass.REAL),
-    "2": Label(FasClass.SPOOF, "print.flat"),
-    "3": Label(FasClass.SPOOF, "print.flat"),
-    "4": Label(FasClass.SPOOF, "replay.monitor"),
-    "5": Label(FasClass.SPOOF, "replay.laptop"),
-}
-
-
+_name = by_pattern(
+    r"(?P<device>[1-6])_(?P<session>[1-3])_(?P<subject>\d\d)_(?P<code>[1-5])",
+    labels={
+        "1": "real",
+        "2": "spoof:print.flat",
+        "3": "spoof:print.flat",
+        "4": "spoof:replay.monitor",
+        "5": "spoof:replay.laptop",
+    },
+    splits={
+        f"{name}{ending}": split
+        for name, split in {
+            "train": "train",
+            "dev": "dev",
+            "devel": "dev",
+            "val": "dev",
+            "test": "test",
+        }.items()
+        for ending in ("", "_files")
+    },
+)
 #: Part -> its subjects.
 _SUBJECTS = {"train": range(1, 21), "dev": range(21, 36), "test": range(36, 56)}
 
 
-def _clips(folder: Path, skip: Skip) -> Iterator[Clip]:
-    for path in media_files(folder, ".avi"):
-        match = _STEM.fullmatch(path.stem)
-        split = path.parent.name.lower().removesuffix("_files")
-        if match is None:
-            skip(path, "not a clip name of the release (P_S_UU_F)")
-            continue
-        if split not in _SUBJECTS:
-            skip(path, "not in Train_files, Dev_files or Test_files")
-            continue
-        phone, session, subject, code = match.groups()
-        if int(subject) not in _SUBJECTS[split]:
-            part = _SUBJECTS[split]
-            skip(path, f"the {split} part has subjects {part[0]} to {part[-1]}")
-            continue
-        annotation = path.with_suffix(".txt")
-        yield Clip(
-            path=path,
-            media=path.relative_to(folder).as_posix(),
-            label=_LABELS[code],
-            pai_code=None if code == "1" else code,
-            subject=f"O/{subject}",
-            session=session,
-            device=f"phone{phone}",
-            split=split,
-            annotation=annotation if annotation.is_file() else None,
-        )
+def _parse(place: Place) -> Named:
+    named = _name(place)
+    for split, subjects in _SUBJECTS.items():
+        if int(named.subject) in subjects:
+            return split_of_subject(replace(named, device=f"phone{named.device}"), split)
+    raise NotAClip(f"subject {named.subject}: expected 01 to 55")
 
 
-def _boxes(path: Path) -> Mapping[int, Box]:
+def _boxes(path: Path, width: int, height: int) -> Mapping[int, Box]:
     boxes = {}
     for index, *eyes in read_rows(path, ",", 5):
         box = box_from_eyes(*eyes)
@@ -68,9 +66,12 @@ def _boxes(path: Path) -> Mapping[int, Box]:
 
 ADAPTER = Adapter(
     name="oulu_npu",
+    title="OULU-NPU",
     domain="O",
     folders=("oulunpu", "oulu", "o"),
     expected="Train_files/1_1_01_1.avi and so on",
-    clips=_clips,
+    parse=_parse,
+    published={"train": (360, 1440), "dev": (270, 1080), "test": (360, 1440)},
+    annotation=beside(".txt"),
     boxes=_boxes,
 )

@@ -8,80 +8,112 @@ its kind (photo or video) and the light. Enrolment clips are bona fide but not p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from fas_plugin.datasets.adapters.base import Adapter, Clip, Skip, media_files, read_rows
+from fas_plugin.datasets.adapters.base import (
+    Adapter,
+    Exists,
+    Named,
+    NotAClip,
+    Place,
+    read_rows,
+    split_of_subject,
+    with_split,
+)
 from fas_plugin.datasets.faces import Box
 from fas_plugin.labels import FasClass, Label
 
-_REAL = re.compile(r"client(\d{3})_session(\d\d)_webcam_authenticate_(adverse|controlled)_[12]")
-_ATTACK = re.compile(
-    r"attack_(print|mobile|highdef)_client(\d{3})_session(\d\d)_(highdef|mobile)_(photo|video)"
-    r"_(adverse|controlled)"
+_REAL = re.compile(
+    r"(?:real_)?client(\d{3})_session(\d\d)_webcam_(authenticate|enroll)_(adverse|controlled)(?:_(\d))?",
+    re.IGNORECASE,
 )
-_INSTRUMENTS = {"print": "print.flat", "mobile": "replay.phone", "highdef": "replay.tablet"}
-_SPLITS = {"train": "train", "devel": "dev", "test": "test"}
+_ATTACK = re.compile(
+    r"(?:(fixed|hand)_)?attack_(print|mobile|highdef)_client(\d{3})_session(\d\d)"
+    r"_(?:highdef|mobile)_(photo|video)_(adverse|controlled)",
+    re.IGNORECASE,
+)
+_LABELS = {
+    "print": Label(FasClass.SPOOF, "print.flat"),
+    "mobile": Label(FasClass.SPOOF, "replay.phone"),
+    "highdef": Label(FasClass.SPOOF, "replay.tablet"),
+}
+_SPLITS = {"train": "train", "devel": "dev", "dev": "dev", "test": "test"}
+_CLIENTS = {
+    int(client): split
+    for split, clients in {
+        "train": "1 2 4 6 7 8 12 16 18 25 27 103 105 108 110",
+        "dev": "3 5 10 15 17 22 29 30 101 111 113 114 116 118 119",
+        "test": "9 11 13 14 19 20 21 23 24 26 28 31 102 104 106 107 109 112 115 117",
+    }.items()
+    for client in clients.split()
+}
 
 
-def _clips(folder: Path, skip: Skip) -> Iterator[Clip]:
-    for path in media_files(folder, ".mov"):
-        parts = [part.lower() for part in path.relative_to(folder).parts[:-1]]
-        if any(part.startswith("enrol") for part in parts):
-            continue
-        # Archives unpack as replayattack-train/train/real; the innermost name counts.
-        split = next((_SPLITS[part] for part in reversed(parts) if part in _SPLITS), None)
-        real, attack = _REAL.fullmatch(path.stem), _ATTACK.fullmatch(path.stem)
-        if not (real or attack):
-            skip(path, "not a clip name of the release")
-            continue
-        if split is None:
-            skip(path, "not below train, devel or test")
-            continue
-        if real:
-            client, session, light = real.groups()
-            label, code = Label(FasClass.REAL), None
-        else:
-            assert attack is not None
-            device, client, session, _, kind, light = attack.groups()
-            label, code = Label(FasClass.SPOOF, _INSTRUMENTS[device]), f"{device}_{kind}"
-        yield Clip(
-            path=path,
-            media=path.relative_to(folder).as_posix(),
-            label=label,
-            pai_code=code,
-            subject=f"I/{client}",
-            session=f"{session}/{light}",
+def _parse(place: Place) -> Named:
+    real, attack = _REAL.fullmatch(place.stem), _ATTACK.fullmatch(place.stem)
+    if real:
+        client, session, purpose, light, take = real.groups()
+        enrolment = purpose.lower() == "enroll"
+        if not (take or enrolment):
+            raise NotAClip("not a clip name of the release")
+        named = Named(
+            label=Label(FasClass.REAL),
+            subject=client,
+            clip=place.stem.lower().removeprefix("real_"),
+            session=f"{session}/{light.lower()}",
             device="webcam",
-            split=split,
-            annotation=_annotation(folder, path),
+            unused="enrolment clips: bona fide, but no part of the task" if enrolment else None,
         )
+    elif attack:
+        support, device, client, session, kind, light = attack.groups()
+        support = (
+            support or next((f for f in place.folders if f in ("fixed", "hand")), "")
+        ).lower()
+        name = place.stem.lower().removeprefix(f"{support}_")
+        named = Named(
+            label=_LABELS[device.lower()],
+            subject=client,
+            clip=f"{support}/{name}",
+            pai_code=f"{device}_{kind}".lower(),
+            session=f"{session}/{light.lower()}",
+            device="webcam",
+            assumed=() if support else ("no fixed or hand folder: support unknown",),
+        )
+    else:
+        raise NotAClip("not a clip name of the release")
+    # Archives unpack as replayattack-train/train/real; the innermost name counts.
+    named = with_split(named, place, _SPLITS)
+    if int(client) not in _CLIENTS:
+        raise NotAClip(f"client {client} is not in the release's list of clients")
+    return split_of_subject(named, _CLIENTS[int(client)])
 
 
-def _annotation(folder: Path, path: Path) -> Path | None:
-    parts = path.relative_to(folder).with_suffix(".face").parts
-    lower = tuple(part.lower() for part in parts[:-1]) + parts[-1:]
+def _annotation(media: str, exists: Exists) -> str | None:
+    parts = (media.rpartition(".")[0] + ".face").split("/")
+    lower = [part.lower() for part in parts[:-1]] + parts[-1:]
     for start in range(len(parts) - 1):  # with and without the levels that archives add
         for tail in (parts[start:], lower[start:]):
-            candidate = Path(folder, "face-locations", *tail)
-            if candidate.is_file():
+            candidate = "/".join(("face-locations", *tail))
+            if exists(candidate):
                 return candidate
     return None
 
 
-def _boxes(path: Path) -> Mapping[int, Box]:
+def _boxes(path: Path, width: int, height: int) -> Mapping[int, Box]:
     return {
-        index: Box(x, y, width, height)
-        for index, x, y, width, height in read_rows(path, None, 5)
-        if width > 0 and height > 0
+        index: Box(x, y, w, h) for index, x, y, w, h in read_rows(path, None, 5) if w > 0 and h > 0
     }
 
 
 ADAPTER = Adapter(
     name="replay_attack",
+    title="Replay-Attack",
     domain="I",
     folders=("replayattack", "idiap", "idiapreplayattack", "replay", "i"),
     expected="train/real/client001_session01_webcam_authenticate_adverse_1.mov and so on",
-    clips=_clips,
+    parse=_parse,
+    published={"train": (60, 300), "dev": (60, 300), "test": (80, 400)},
+    annotation=_annotation,
     boxes=_boxes,
 )

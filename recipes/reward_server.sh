@@ -2,7 +2,7 @@
 #
 #   reward_server_start HOST PORT PRESET RUN   starts it (port 0: any free one), waits until it is
 #                                              ready, and sets REWARD_URL; it records every reward in
-#                                              RUN/rewards.jsonl
+#                                              RUN/rewards/
 #   reward_server_stop                         ends it
 #
 # OpenRLHF gives a completion up after five tries, one second apart, and then crashes. So a server
@@ -20,7 +20,7 @@ reward_server_start() {
   (
     trap 'kill $(jobs -p) 2>/dev/null; wait; exit 0' TERM INT
     while kill -0 $$ 2>/dev/null; do
-      fas-plugin serve --host "$host" --port "$port" --preset "$preset" --record "$run/rewards.jsonl" &
+      fas-plugin serve --host "$host" --port "$port" --preset "$preset" --record "$run/rewards" --record-text &
       wait $! || true
       echo "$(date +%H:%M:%S) the reward server died; starting it again"
       sleep 0.2

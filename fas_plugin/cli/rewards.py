@@ -51,16 +51,26 @@ def _score(options: argparse.Namespace) -> None:
 
 
 def _add_serve(commands) -> None:
-    from fas_plugin.rewards import server
+    from fas_plugin.rewards.server import options
 
     parser = add_command(
         commands,
         "serve",
-        server.serve,
-        "Run the reward server (OpenRLHF's HTTP contract).",
-        "fas-plugin serve --port 5000 --preset default",
+        _serve,
+        "Run the reward server: POST /get_reward for OpenRLHF, POST /v1/score for any framework. "
+        "Where FAS_REWARD_TOKEN is set in the environment, clients must show it.",
+        "fas-plugin serve --port 5000 --workers 2 --record runs/demo/rewards\n"
+        "  FAS_REWARD_TOKEN=secret fas-plugin serve --host 0.0.0.0\n"
+        "  fas-plugin serve --preset mine.json --judge http://127.0.0.1:8000/v1#Qwen/Qwen3-8B",
     )
-    server.add_arguments(parser)
+    options.add_arguments(parser)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from fas_plugin.rewards.server.options import from_arguments
+    from fas_plugin.rewards.server.workers import run_server
+
+    run_server(from_arguments(options))
 
 
 def _add_audit(commands) -> None:

@@ -35,13 +35,18 @@ _CLASSES = {"real": FasClass.REAL, "spoof": FasClass.SPOOF, "none": None}
 
 
 class RemoteJudge:
-    """Asks ``model`` at ``url``. An API key comes from the environment: ``FAS_JUDGE_API_KEY``."""
+    """Asks ``model`` at ``url``. An API key comes from the environment: ``FAS_JUDGE_API_KEY``.
+
+    Attributes:
+        failures: reasonings that the local judge had to answer for.
+    """
 
     def __init__(self, url: str, model: str, timeout: float = TIMEOUT) -> None:
         self._url = url.rstrip("/") + "/chat/completions"
         self._model = model
         self._timeout = timeout
         self._cache: OrderedDict[str, FasClass | None] = OrderedDict()
+        self.failures = 0
 
     def stance(self, reasoning: str) -> Stance:
         """The model's class at full confidence, with the local judge's evidence."""
@@ -76,6 +81,7 @@ class RemoteJudge:
             TypeError,
             AttributeError,
         ) as error:
+            self.failures += 1
             logger.warning("judge at %s: %s; the local judge answers", self._url, error)
             return stance(reasoning).cls, False
 

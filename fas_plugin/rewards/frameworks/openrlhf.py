@@ -64,8 +64,18 @@ def get_reward(
             f"{len(queries)} queries, {len(prompts)} prompts and {len(labels)} labels; "
             "expected as many of each"
         )
-    responses = [opening(p) + extract_response(q, p) for q, p in zip(queries, prompts, strict=True)]
-    results = score_batch(responses, labels, preset)
+    return answer(score_batch(responses(queries, prompts), labels, preset))
+
+
+def responses(queries: Sequence[str], prompts: Sequence[str]) -> list[str]:
+    """The policy's own texts, with the tag that a chat template has opened for them."""
+    return [opening(p) + extract_response(q, p) for q, p in zip(queries, prompts, strict=True)]
+
+
+def answer(
+    results: Sequence[RewardResult],
+) -> dict[str, list[float] | dict[str, list[float]]]:
+    """What :func:`get_reward` returns, of completions that are scored already."""
     logs = [_logs(result) for result in results]
     return {
         "rewards": [r.total for r in results],

@@ -60,7 +60,7 @@ def print_table(runs: list[Path]) -> None:
     for run in sorted(runs, key=lambda run: run.name):
         metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
         before, after = metrics["before"], metrics["after"]
-        curves = read_reward_curves(run / "rewards.jsonl")
+        curves = read_reward_curves(run / "rewards")
         cells = [
             metrics["protocol"]["title"],
             metrics["settings"]["seed"],

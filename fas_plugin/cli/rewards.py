@@ -1,4 +1,4 @@
-"""``fas-plugin`` score, serve and audit: the rewards from the command line."""
+"""``fas-plugin`` score, serve, audit and rewards: the rewards from the command line."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def add(commands) -> None:
     _add_score(commands)
     _add_serve(commands)
     _add_audit(commands)
+    _add_rewards(commands)
 
 
 def _add_score(commands) -> None:
@@ -116,3 +117,28 @@ def _audit(options: argparse.Namespace) -> int:
 
         write_file(options.picture, picture(played, options.picture.suffix))
     return int(bool(played.winners))
+
+
+def _add_rewards(commands) -> None:
+    record = commands.add_parser("rewards", help="What the reward server recorded.")
+    commands = record.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    parser = add_command(
+        commands,
+        "show",
+        _rewards_show,
+        "Plot a record of rewards over time (components, class balance, length of the reasoning, "
+        "failures) on a page, and list the worst disagreements of reasoning and answer.",
+        "fas-plugin rewards show runs/demo/rewards",
+    )
+    parser.add_argument("record", type=Path, metavar="DIR", help="what serve --record was given")
+    parser.add_argument(
+        "--page", type=Path, help="where to write the page; default DIR/rewards.html"
+    )
+
+
+def _rewards_show(options: argparse.Namespace) -> None:
+    from fas_plugin.evaluation.reward_page import show_record
+
+    page, table = show_record(options.record, options.page, progress=True)
+    print(table)
+    print(f"page: {page}")

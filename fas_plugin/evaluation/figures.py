@@ -117,6 +117,46 @@ def curves_figure(
         return _svg(figure, "Training curves: " + ", ".join(tags[tag] for tag in shown))
 
 
+#: Curves of one panel, told apart without red against green.
+_LINES = ("#2563c9", "#d9780f", "#8a4fbf", "#1f9d9d", "#b3261e", "#6b7280", "#a3b800", "#d14f95")
+
+
+def lines_figure(
+    panels: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], unit: str
+) -> Markup:
+    """Panels side by side, each with several curves of shares in [0, 1] over ``unit``."""
+    with plt.rc_context(_STYLE):
+        columns = max(2, len(panels))
+        figure, axes = plt.subplots(1, columns, figsize=(4.2 * columns, 3.4), squeeze=False)
+        for place, (title, curves) in zip(axes[0], panels.items(), strict=False):
+            for (name, points), colour in zip(curves.items(), _LINES, strict=False):
+                if points:
+                    steps, values = np.array(points, float).T
+                    mark = "o" if len(points) == 1 else ""
+                    place.plot(steps, values, mark, color=colour, linewidth=1.8, label=name)
+            place.set_ylim(-0.02, 1.02)
+            place.set_title(title, fontsize=10)
+            place.set_xlabel(unit)
+            place.legend(frameon=False, fontsize=8)
+        for place in axes[0][len(panels) :]:
+            place.set_visible(False)
+        return _svg(figure, "; ".join(panels))
+
+
+def band_figure(points: Sequence[tuple[float, ...]], unit: str, title: str) -> Markup:
+    """A curve within its range: x, low, middle and high of each point."""
+    with plt.rc_context(_STYLE):
+        figure, place = plt.subplots(figsize=(8.4, 2.8))
+        steps, low, middle, high = np.array(points, float).T
+        mark = "o" if len(points) == 1 else ""
+        place.fill_between(steps, low, high, color="#9db9e8", alpha=0.5, linewidth=0)
+        place.plot(steps, middle, mark, color="#2563c9", linewidth=2)
+        place.set_ylim(bottom=0)
+        place.set_xlabel(unit)
+        place.set_ylabel(title)
+        return _svg(figure, title)
+
+
 def _smooth(values: np.ndarray, span: int = 7) -> np.ndarray:
     """Centred moving average; shorter at both ends."""
     return np.array(

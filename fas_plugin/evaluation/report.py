@@ -45,7 +45,7 @@ def write_report(run: Path) -> Path:
     """Evaluate the predictions in a run folder and write ``metrics.json`` and ``report.html``.
 
     Reads ``run.json``, ``predictions_after.jsonl`` and, where there are any,
-    ``predictions_before.jsonl``, ``rewards.jsonl``, ``training_curves.json`` and
+    ``predictions_before.jsonl``, ``rewards/``, ``training_curves.json`` and
     ``policy/warm_up.json``.
 
     Returns:
@@ -86,7 +86,7 @@ def write_report(run: Path) -> Path:
         roc=figures.roc_figure(predictions),
         histograms=figures.histogram_figure(predictions),
         reward_curves=figures.curves_figure(
-            read_reward_curves(run / "rewards.jsonl"), figures.REWARDS, "completions scored"
+            read_reward_curves(run / "rewards"), figures.REWARDS, "completions scored"
         ),
         group_curves=figures.curves_figure(curves, figures.GROUP_TAGS, "step"),
         gallery=_gallery(predictions["after"], metrics["after"]["threshold"]),

@@ -9,6 +9,7 @@ from PIL import Image
 
 from fas_plugin.evaluation.predictions import PredictionsError, read_predictions
 from fas_plugin.evaluation.report import summary_table, write_report
+from fas_plugin.rewards import load_preset, score
 
 HOSTILE = (
     "<think>ok</think><answer>real</answer><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -128,7 +129,9 @@ def test_a_record_twice_is_refused_by_name(run):
 
 
 def test_recorded_rewards_are_drawn(run):
-    row = {"time": 1.0, "reward": 0.5, "fas_class_consistency": 1.0}
-    (run / "rewards.jsonl").write_text((json.dumps(row) + "\n") * 300)
+    row = score("<think>A mask.</think><answer>spoof</answer>", "spoof", load_preset("default"))
+    line = json.dumps({"time": 1.0, "label": "spoof", **row.as_dict()}) + "\n"
+    (run / "rewards").mkdir()
+    (run / "rewards" / "rewards-1.jsonl").write_text(line * 300)
     page = write_report(run).read_text()
     assert "completions scored" in page and "there is no record of them" not in page

@@ -56,10 +56,9 @@ def test_recipe_trains_survives_a_kill_and_reports(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.5)
     # The reward server dies first: that costs a pause. Then the whole job, outright.
-    [server] = processes(f"serve .*--record {run}/rewards.jsonl")
-    os.kill(server, signal.SIGKILL)
-    scored = len((run / "rewards.jsonl").read_bytes())
-    while len((run / "rewards.jsonl").read_bytes()) == scored and job.poll() is None:
+    os.kill(min(processes(f"serve .*--record {run}/rewards")), signal.SIGKILL)
+    scored = recorded(run)
+    while recorded(run) == scored and job.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert "starting it again" in (run / "reward_server.log").read_text()
@@ -91,6 +90,10 @@ def test_recipe_trains_survives_a_kill_and_reports(tmp_path):
     ]
     mark = f"FAS_RUN={run}#".encode()
     assert not [path for path in environments if mark in read_bytes(path)]  # nothing left running
+
+
+def recorded(run):
+    return sum(path.stat().st_size for path in run.glob("rewards/rewards-*.jsonl"))
 
 
 def processes(command):

@@ -198,11 +198,12 @@ def processes(command):
 
 
 def rows(folder):
-    return [
+    found = [
         json.loads(line)
-        for path in sorted(folder.glob("rewards-*.jsonl"))
+        for path in folder.glob("rewards-*.jsonl")
         for line in path.read_text().splitlines()
     ]
+    return sorted(found, key=lambda row: row["time"])
 
 
 def test_the_record_has_a_line_per_completion_and_text_only_if_asked(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 
@@ -29,6 +30,22 @@ def _add_data(commands) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", default="small", help="small or tiny")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+
+    parser = add_command(
+        commands,
+        "scan",
+        _scan,
+        "Say what is there: clips per class, instrument and split against the published counts, "
+        "and every file that is skipped, missing or broken. The exit status is 3 if there is one.",
+        "fas-plugin data scan /data/fas\n"
+        "  fas-plugin data scan /data/rose --dataset rose_youtu --check --json scan.json\n"
+        "  fas-plugin data scan --list names.txt --dataset siw",
+    )
+    parser.add_argument("root", type=Path, nargs="?", help="folder that holds datasets, or one")
+    parser.add_argument("--dataset", help="name, e.g. oulu_npu, or domain, e.g. O")
+    parser.add_argument("--list", type=Path, help="file of relative paths to parse instead")
+    parser.add_argument("--check", action="store_true", help="open the header of every media file")
+    parser.add_argument("--json", type=Path, help="write the report there too")
 
     parser = add_command(
         commands,
@@ -61,6 +78,30 @@ def _synthesize(options: argparse.Namespace) -> None:
     from fas_plugin.datasets.synthetic import make_ocim
 
     make_ocim(options.root, seed=options.seed, size=options.size, workers=options.workers)
+
+
+def _scan(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from fas_plugin.datasets.adapters import get_adapter
+    from fas_plugin.datasets.files import write_file
+    from fas_plugin.datasets.scan import read_list, scan, scan_list
+
+    adapter = get_adapter(options.dataset) if options.dataset else None
+    if (options.root is None) == (options.list is None):
+        raise ValueError("give either a folder or --list FILE")
+    with tqdm(desc="scan", unit=" files", unit_scale=True, delay=1) as bar:
+        if options.list:
+            if adapter is None:
+                raise ValueError("--list needs --dataset: names alone don't say whose they are")
+            reports = [scan_list(read_list(options.list), adapter, str(options.list))]
+        else:
+            reports = scan(options.root, adapter, check=options.check, step=bar.update)
+    if options.json:
+        text = json.dumps([report.as_dict() for report in reports], indent=2, ensure_ascii=False)
+        write_file(options.json, (text + "\n").encode("utf-8", "backslashreplace"))
+    print("\n\n".join(map(str, reports)))
+    return 3 if any(report.faults for report in reports) else 0
 
 
 def _prepare(options: argparse.Namespace) -> None:

@@ -173,7 +173,9 @@ def _records(
     sample = sample_frames(clip.path, count, stored_rotation=180 if clip.upside_down else 0)
     video = clip.video
     boxes: Mapping[int, Box] = {}
-    if adapter.boxes and clip.annotation and sample.frames:
+    if clip.box is not None:
+        boxes = {index: clip.box for index, _ in sample.frames}
+    elif adapter.boxes and clip.annotation and sample.frames:
         height, width = sample.frames[0][1].shape[:2]
         boxes = adapter.boxes(clip.annotation, width, height)
     media_fingerprint = fingerprint(clip.path)

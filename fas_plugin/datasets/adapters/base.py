@@ -90,6 +90,9 @@ class Named:
 
 #: What a release's lists add to what a name says; gets the path below the dataset's folder too.
 Complete = Callable[[Named, str], Named]
+#: The rows of a list of clips: path below the dataset's folder, what the row says of it or why it is
+#: not used, and the face box of all its stored frames where the row has one.
+Entries = Iterable[tuple[str, "Named | NotAClip", Box | None]]
 #: Whether there is a file at a path below the dataset's folder.
 Exists = Callable[[str], bool]
 
@@ -107,7 +110,11 @@ class Adapter:
         parse: what the place of a clip says; raises :class:`NotAClip`. Usually :func:`by_pattern`.
         published: files per split and class as published, e.g. ``{"train": (360, 1440)}`` for 360
             bona fide and 1440 attacks; empty where nobody has counted.
+        images: the release holds images: the number in a name is no frame of a video.
+        cropped: the release holds face crops: the whole frame is the face.
         complete: reads the lists of a release in the dataset's folder; None where names say it all.
+        entries: reads a list in the dataset's folder that names the clips, so that nothing is searched
+            for; None (or a call that gives None) where there is no such list.
         annotation: path of the file that annotates a clip, given the clip's path and what exists.
         boxes: reads an annotation file: its path, width and height of the stored frame in pixels ->
             frame index -> face box in the stored frame.
@@ -120,7 +127,10 @@ class Adapter:
     expected: str
     parse: Callable[[Place], Named]
     published: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    images: bool = False
+    cropped: bool = False
     complete: Callable[[Path], Complete] | None = None
+    entries: Callable[[Path], Entries | None] | None = None
     annotation: Callable[[str, Exists], str | None] | None = None
     boxes: Callable[[Path, int, int], Mapping[int, Box]] | None = None
 
@@ -135,7 +145,7 @@ class Adapter:
     def read_frame(self, path: str) -> tuple[Named, Place, int | None]:
         """The same, with the place of the clip and, for an image, the number of the frame."""
         first = None
-        for place, frame in places(path):
+        for place, frame in places(path, self.images):
             try:
                 return self.parse(place), place, frame
             except NotAClip as reason:
@@ -144,27 +154,38 @@ class Adapter:
 
 
 #: An image named by its number alone lies in a folder named like the clip.
-_NUMBER = re.compile(r"(?:frame|image|img|f)?[-_ .]?(\d{1,9})(?:\.0)?", re.IGNORECASE)
-_NUMBERED = re.compile(
-    r"(.+?)(?:[-_. ](?:frame|image|img|f)?|frame)[-_]?(\d{1,9})(?:\.0)?", re.IGNORECASE
-)
+_KIND = r"(?:frame|image|img|org|crop|square\d*|f)"
+_NUMBER = re.compile(rf"{_KIND}?[-_ .]?(\d{{1,9}})(?:\.0)?", re.IGNORECASE)
+_NUMBERED = re.compile(rf"(.+?)(?:[-_. ]{_KIND}?|frame)[-_]?(\d{{1,9}})(?:\.0)?", re.IGNORECASE)
+#: Folders that people put between a clip and its frames.
+_BETWEEN = frozenset(("color", "colour", "rgb", "crop", "frames", "frame", "images", "profile"))
+#: Some code bases extract to flat folders like ``casia_train_live_1_NM_1``.
+_FLAT = re.compile(r"[a-z]+_(train|dev|test)_(live|spoof)_(.+)", re.IGNORECASE)
 
 
-def places(path: str) -> Iterable[tuple[Place, int | None]]:
+def places(path: str, images: bool = False) -> Iterable[tuple[Place, int | None]]:
     """Where the clip of a file would lie, likeliest first, with the frame's number for images."""
-    *folders, name = path.split("/")
-    lower = tuple(folder.lower() for folder in folders if folder not in ("", "."))
+    *folders, name = [part for part in path.split("/") if part not in ("", ".")] or [""]
     stem, suffix = split_suffix(name)
-    if suffix not in IMAGES:
-        yield Place(lower, stem), None
+    if images or suffix not in IMAGES:
+        yield from _place(folders, stem, 0 if suffix in IMAGES else None)
         return
     number = _NUMBER.fullmatch(stem)
-    if number and lower:
-        yield Place(lower[:-1], split_suffix(folders[-1])[0]), int(number[1])
-    yield Place(lower, stem), 0
+    if number and folders:
+        upper = folders[:-1] if folders[-1].lower() in _BETWEEN and folders[1:] else folders
+        yield from _place(upper[:-1], split_suffix(upper[-1])[0], int(number[1]))
+    yield from _place(folders, stem, 0)
     numbered = _NUMBERED.fullmatch(stem)
     if numbered:
-        yield Place(lower, split_suffix(numbered[1])[0]), int(numbered[2])
+        yield from _place(folders, split_suffix(numbered[1])[0], int(numbered[2]))
+
+
+def _place(folders: list[str], stem: str, frame: int | None) -> Iterable[tuple[Place, int | None]]:
+    lower = tuple(folder.lower() for folder in folders)
+    yield Place(lower, stem), frame
+    flat = _FLAT.fullmatch(stem)
+    if flat:
+        yield Place((*lower, flat[1].lower(), flat[2].lower()), flat[3]), frame
 
 
 def split_suffix(name: str) -> tuple[str, str]:

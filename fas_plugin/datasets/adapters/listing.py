@@ -6,17 +6,20 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fas_plugin.datasets.adapters.base import (
+    IMAGES,
     MEDIA,
     SEQUENCES,
     Adapter,
     DatasetError,
     Named,
     NotAClip,
+    split_suffix,
 )
+from fas_plugin.datasets.faces import Box
 from fas_plugin.labels import Label
 
 logger = logging.getLogger(__name__)
@@ -37,6 +40,7 @@ class Clip:
         size: in bytes.
         annotated_by: file with face boxes or eyes below ``folder``; None when there is none.
         frames: for images their number and file name, all beside ``media``; empty for others.
+        box: the face in every stored frame, where a list of the dataset says it.
     """
 
     folder: Path
@@ -52,6 +56,7 @@ class Clip:
     size: int
     annotated_by: str | None
     frames: tuple[tuple[int, str], ...] = ()
+    box: Box | None = None
 
     @property
     def path(self) -> Path:
@@ -84,6 +89,7 @@ class Found:
         skips: how many, by reason.
         unused: files of the release that are no part of the task, by reason.
         empty: media files without a byte; they are listed as clips all the same.
+        missing: files that a list of the dataset names but that are not there.
         assumed: how often something was assumed.
         files: how many files were seen.
     """
@@ -92,6 +98,7 @@ class Found:
     skips: Counter[str] = field(default_factory=Counter)
     unused: Counter[str] = field(default_factory=Counter)
     empty: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     assumed: Counter[str] = field(default_factory=Counter)
     files: int = 0
 
@@ -168,6 +175,10 @@ def iter_clips(
     Args:
         step: is called with the number of files of each folder, for a progress bar.
     """
+    entries = adapter.entries(folder) if adapter.entries else None
+    if entries is not None:
+        yield from _listed(folder, adapter, entries, found, step)
+        return
     complete = adapter.complete(folder) if adapter.complete else None
     seen: dict[str, str] = {}
     for relative, names in _walk(folder, found):
@@ -219,6 +230,42 @@ def iter_clips(
             yield _clip(folder, adapter, named, media, video.lstrip("/"), size, exists, numbered)
         if step is not None:
             step(len(names))
+
+
+def _listed(folder, adapter, entries, found, step) -> Iterator[Clip]:
+    """The clips that a list names; each is looked up on the disk."""
+    root = os.path.realpath(folder)
+    seen: set[str] = set()
+    for media, named, box in entries:
+        found.files += 1
+        if step is not None:
+            step(1)
+        if isinstance(named, NotAClip):
+            found.skip(media, str(named))
+            continue
+        path = os.path.join(root, media)
+        try:
+            if not _inside(path, root):
+                found.skip(media, "a link that leads out of the dataset's folder")
+                continue
+            if media in seen:
+                found.skip(media, "listed twice")
+                continue
+            seen.add(media)
+            size = os.stat(path).st_size
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "no valid name"
+            found.missing.append(f"{printable(media)}: {reason}")
+            continue
+        if not size:
+            found.empty.append(media)
+        found.assumed.update(named.assumed)
+        name = media.rpartition("/")[2]
+        frames = ((0, name),) if split_suffix(name)[1] in IMAGES else ()
+        video = media.rpartition(".")[0]
+        yield replace(
+            _clip(folder, adapter, named, media, video, size, os.path.isfile, frames), box=box
+        )
 
 
 _SUFFIXES = frozenset(suffix[1:] for suffix in MEDIA)

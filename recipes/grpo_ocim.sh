@@ -171,8 +171,8 @@ if [[ -n $synthetic ]]; then
   fas-plugin data synthesize "$OCIM_ROOT" --size "$SYNTHETIC_SIZE" --workers "$WORKERS"
 fi
 say "Face crops in $faces"
-fas-plugin data prepare "$OCIM_ROOT" "$faces" --image-size "$IMAGE_SIZE" \
-  --frames-per-video "$FRAMES_PER_VIDEO" --workers "$WORKERS"
+fas-plugin data prepare "$OCIM_ROOT" "$faces" --datasets O C I M --image-size "$IMAGE_SIZE" \
+  --frames "uniform:$FRAMES_PER_VIDEO" --workers "$WORKERS" || (($? == 3))  # 3: some files were no use
 say "Prompts in $prompts: leave $TARGET out"
 fas-plugin data export "$faces" "$prompts" --protocol "ocim_loo_$TARGET" --prompt "$PROMPT"
 exec 8>&-

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from fas_plugin.cli.command import add_command
 
+#: Exit status of a command that ended well but could not use every file; 1 is failure.
+SKIPPED = 3
+
 
 def add(commands) -> None:
     _add_data(commands)
@@ -56,9 +59,34 @@ def _add_data(commands) -> None:
     )
     parser.add_argument("root", type=Path, help="folder that holds the datasets")
     parser.add_argument("out", type=Path, help="folder for images/ and manifest.jsonl")
-    parser.add_argument("--frames-per-video", type=int, default=2)
-    parser.add_argument("--image-size", type=int, default=448, help="side of a crop, in pixels")
+    parser.add_argument(
+        "--datasets",
+        nargs="+",
+        metavar="NAME",
+        help="letters, e.g. O C I M; default: all there are",
+    )
+    parser.add_argument(
+        "--frames",
+        default="uniform:2",
+        metavar="POLICY",
+        help="which frames of a clip: uniform:K (default uniform:2), ssdg, ssdg:1, flip, ssan, all",
+    )
+    parser.add_argument(
+        "--crop",
+        default="context",
+        help="context (default: 1.6 times the face box), ssan (1.3), tight (1.0), aligned (eyes "
+        "level, padding 0.37 as SSDG and FLIP), frame",
+    )
+    parser.add_argument("--image-size", type=int, default=448, help="side of an image, in pixels")
+    parser.add_argument(
+        "--image-format", default="png", help="png (default) or webp, lossless; jpeg, quality 98"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--engine",
+        default="local",
+        help="local (default: processes) or ray (Ray Data, on the cluster in RAY_ADDRESS)",
+    )
 
     parser = add_command(
         commands,
@@ -101,20 +129,25 @@ def _scan(options: argparse.Namespace) -> int:
         text = json.dumps([report.as_dict() for report in reports], indent=2, ensure_ascii=False)
         write_file(options.json, (text + "\n").encode("utf-8", "backslashreplace"))
     print("\n\n".join(map(str, reports)))
-    return 3 if any(report.faults for report in reports) else 0
+    return SKIPPED if any(report.faults for report in reports) else 0
 
 
-def _prepare(options: argparse.Namespace) -> None:
+def _prepare(options: argparse.Namespace) -> int:
     from fas_plugin.datasets.prepare import prepare
 
     summary = prepare(
         options.root,
         options.out,
-        frames_per_video=options.frames_per_video,
+        domains=options.datasets,
+        frames=options.frames,
+        crop_style=options.crop,
         image_size=options.image_size,
+        image_format=options.image_format,
         workers=options.workers,
+        engine=options.engine,
     )
     print(summary)
+    return 0 if summary.complete else SKIPPED
 
 
 def _export(options: argparse.Namespace) -> None:

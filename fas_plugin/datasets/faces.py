@@ -299,17 +299,17 @@ def encode(image: np.ndarray, image_format: str) -> bytes:
     return content.tobytes()
 
 
-#: Bits of a fingerprint: 16 x 16.
-FINGERPRINT_SIDE = 16
+#: A difference hash has 16 x 16 bits.
+DHASH_SIDE = 16
 
 
-def fingerprint(image: np.ndarray) -> str:
+def difference_hash(image: np.ndarray) -> str:
     """A difference hash of 256 bits, in hexadecimal: nearly the same for nearly the same picture.
 
     Each bit says whether one of 16 x 17 patches is brighter than its left neighbour.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    side = FINGERPRINT_SIDE
+    side = DHASH_SIDE
     small = cv2.resize(grey, (side + 1, side), interpolation=cv2.INTER_AREA)
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
 

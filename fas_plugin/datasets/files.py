@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 class DiskFullError(OSError):
@@ -20,11 +21,23 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         DiskFullError: no space or quota left.
     """
+    with writing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """The same for content that comes piece by piece; after an error ``path`` is as it was.
+
+    Raises:
+        DiskFullError: no space or quota left.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with reporting_full_disk(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            partial.write_bytes(content)
+            with partial.open("wb") as file:
+                yield file
             os.replace(partial, path)
         except BaseException:
             partial.unlink(missing_ok=True)

@@ -1,30 +1,70 @@
-"""From dataset folders to face images and a manifest: parallel, restartable, every failure counted."""
+"""From dataset folders to face images and a manifest: parallel, restartable, every failure counted.
+
+In the folder that preparation writes::
+
+    settings.json     what the images depend on
+    images/           the face images, spread over at most 256 folders a dataset
+    journal.jsonl     one line per clip: its records, or why it is broken
+    manifest.jsonl    the records
+    summary.json      counts
+
+While it works, finished clips are appended to ``journal.partial.jsonl``; a killed call goes on from
+there and ends with the same bytes as an undisturbed one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-import multiprocessing
+import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 from tqdm import tqdm
 
-from fas_plugin.datasets.adapters import ADAPTERS, Clip, DatasetError, list_clips
-from fas_plugin.datasets.faces import MARGIN, Box, crop, encode_png, locate
-from fas_plugin.datasets.files import fingerprint, write_file
-from fas_plugin.datasets.media import MediaError, sample_frames
-from fas_plugin.datasets.record import SCHEMA_VERSION, Record, write_manifest
+from fas_plugin.datasets.adapters import (
+    ADAPTERS,
+    Adapter,
+    Clip,
+    DatasetError,
+    Found,
+    find_folder,
+    iter_clips,
+)
+from fas_plugin.datasets.engines import run_here, run_processes, run_ray
+from fas_plugin.datasets.faces import (
+    CROPS,
+    FORMATS,
+    Box,
+    crop,
+    difference_hash,
+    encode,
+    find_upright,
+    locate,
+    turned,
+)
+from fas_plugin.datasets.files import fingerprint, write_file, writing
+from fas_plugin.datasets.media import Frame, MediaError, read_frames, upright
+from fas_plugin.datasets.record import SCHEMA_VERSION, Record, json_line, validate
+from fas_plugin.datasets.sampling import get_sampling
 from fas_plugin.datasets.synthetic import MARKER
 from fas_plugin.labels import FasClass
 
 logger = logging.getLogger(__name__)
+
+#: Of the layout of the folder and of what is done to images; another one is another setting.
+VERSION = 2
+#: Reasons that the summary keeps; all are counted, and the journal has every one.
+MAX_REASONS = 1000
+#: Image files that are worked on together; a video or HDF5 file is work enough alone.
+IMAGES_A_JOB = 64
 
 
 class PrepareError(ValueError):
@@ -32,43 +72,88 @@ class PrepareError(ValueError):
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What the bytes of the images depend on.
+
+    Attributes:
+        root: folder that holds one folder per dataset.
+        domains: letters or short names of the datasets.
+        frames: name of a sampling policy (:mod:`fas_plugin.datasets.sampling`).
+        crop: name of a crop style (:data:`fas_plugin.datasets.faces.CROPS`).
+        image_size: side of a face image, in pixels.
+        image_format: ``png``, ``webp`` or ``jpeg``.
+    """
+
+    root: str
+    domains: tuple[str, ...]
+    frames: str
+    crop: str
+    image_size: int
+    image_format: str
+    synthetic: bool
+    version: int = VERSION
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
 class PrepareSummary:
     """Counts of a preparation, by ``domain/label``.
 
     Attributes:
-        clips: clips read.
+        clips: clips listed.
         images: face images written.
-        face_sources: images by ``domain/class/source`` of the face box.
-        broken: clips that could not be decoded.
-        broken_clips: what was wrong with each, at most 100.
-        unused: files that are no clips of the release, by domain.
-        unused_files: why each was not used, at most 100.
+        faces_missed: images of whole frames, because neither the annotation nor the detector knows a
+            face (failure to acquire); a part of ``images``.
+        face_sources: images by who said where the face is.
+        broken: clips that could not be decoded, by ``domain/label``.
+        broken_clips: what was wrong with each, at most :data:`MAX_REASONS`.
+        skipped: files that are no clips of the release or cannot be used, by domain.
+        skipped_files: why each was not used, at most :data:`MAX_REASONS`.
+        unused: files of the release that are no part of the task, by reason.
+        assumed: what was taken for granted, and for how many files.
+        lacking: classes of which a dataset has no usable clip, as ``domain/class``.
         synthetic: the datasets are synthetic.
     """
 
     clips: dict[str, int]
     images: dict[str, int]
+    faces_missed: dict[str, int]
     face_sources: dict[str, int]
     broken: dict[str, int]
     broken_clips: tuple[str, ...]
+    skipped: dict[str, int]
+    skipped_files: tuple[str, ...]
     unused: dict[str, int]
-    unused_files: tuple[str, ...]
+    assumed: dict[str, int]
+    lacking: tuple[str, ...]
     synthetic: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file was used that looks like a clip."""
+        return not self.broken and not self.skipped
 
     def __str__(self) -> str:
         lines = ["synthetic data" if self.synthetic else "datasets as released"]
         width = max(map(len, self.clips), default=0)
-        lines += [
-            f"  {name:<{width}}  {self.clips[name]:>6} clips  {self.images.get(name, 0):>6} images"
-            + (f"  {self.broken[name]} broken" if name in self.broken else "")
-            for name in self.clips
-        ]
-        sources = Counter()
-        for name, count in self.face_sources.items():
-            sources[name.rpartition("/")[2]] += count
-        lines.append("  face boxes: " + ", ".join(f"{n} by {s}" for s, n in sources.most_common()))
-        lines += [f"  broken: {text}" for text in self.broken_clips[:5]]
-        lines += [f"  not used: {text}" for text in self.unused_files[:5]]
+        for name, clips in self.clips.items():
+            line = f"  {name:<{width}}  {clips:>7} clips  {self.images.get(name, 0):>7} images"
+            if name in self.faces_missed:
+                line += f"  {self.faces_missed[name]} without a face found (whole frame)"
+            if name in self.broken:
+                line += f"  {self.broken[name]} broken"
+            lines.append(line)
+        sources = ", ".join(f"{count} by {name}" for name, count in self.face_sources.items())
+        lines.append(f"  face boxes: {sources}")
+        for what, counts, reasons in (
+            ("broken", self.broken, self.broken_clips),
+            ("skipped", self.skipped, self.skipped_files),
+        ):
+            lines += [f"  {what}: {text}" for text in reasons[:5]]
+            if sum(counts.values()) > 5:
+                lines.append(f"  {what}: {sum(counts.values())} in all; see summary.json")
+        lines += [f"  assumed for {count} files: {what}" for what, count in self.assumed.items()]
+        lines += [f"  warning: no usable clip of {name}" for name in self.lacking]
         return "\n".join(lines)
 
 
@@ -76,122 +161,258 @@ def prepare(
     root: Path,
     out: Path,
     *,
-    domains: Sequence[str] = ("O", "C", "I", "M"),
-    frames_per_video: int = 2,
+    domains: Sequence[str] | None = None,
+    frames: str = "uniform:2",
+    crop_style: str = "context",
     image_size: int = 112,
+    image_format: str = "png",
     workers: int = 2,
+    engine: str = "local",
 ) -> PrepareSummary:
     """Read every clip below ``root``, write face images and ``manifest.jsonl`` into ``out``.
 
-    Each finished clip leaves its records in ``out/clips``; a killed call goes on from there and ends
-    with the same bytes as an undisturbed one.
-
     Args:
         root: folder that holds one folder per dataset.
-        out: folder for ``images/``, ``manifest.jsonl`` and ``summary.json``.
-        domains: letters of the datasets to read.
-        frames_per_video: frames per clip, evenly spaced.
+        out: folder to write; on a Ray cluster one that all nodes share, as they share ``root``.
+        domains: of the datasets to read; None for all that are there.
+        frames: name of a sampling policy.
+        crop_style: name of a crop style.
         image_size: side of a face image, in pixels.
-        workers: processes.
+        image_format: ``png``, ``webp`` (both lossless) or ``jpeg`` (quality 98).
+        workers: processes; with the engine ``ray`` Ray decides.
+        engine: ``local`` or ``ray``.
 
     Raises:
-        DatasetError: a dataset is missing or empty.
-        PrepareError: ``out`` was prepared with other settings, or a dataset has no usable clip of
-            one class.
+        DatasetError: a dataset is missing, or none is there.
+        PrepareError: ``out`` was prepared with other settings, or no clip can be used.
+        ValueError: an unknown policy, style, format or engine.
     """
-    settings = {
-        "schema_version": SCHEMA_VERSION,
-        "root": str(root.resolve()),
-        "domains": list(domains),
-        "frames_per_video": frames_per_video,
-        "image_size": image_size,
-        "margin": MARGIN,
-    }
-    _check_settings(out, settings)
-    synthetic = (root / MARKER).exists()
-    listed = {domain: list_clips(root, ADAPTERS[domain]) for domain in domains}
-    clips = {domain: found for domain, (found, _) in listed.items()}
-    unused = {domain: skipped for domain, (_, skipped) in listed.items() if skipped}
-    write_file(out / "settings.json", (json.dumps(settings, indent=2) + "\n").encode())
-
-    todo = [
-        (domain, clip, out, frames_per_video, image_size, synthetic)
-        for domain in domains
-        for clip in clips[domain]
-        if not _result_path(out, clip).exists()
-    ]
-    if todo:
-        # Processes, not threads: decoding and cropping hold the interpreter's lock.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            futures = [pool.submit(_prepare_clip, *job) for job in todo]
-            try:
-                for future in tqdm(
-                    as_completed(futures), total=len(futures), desc="prepare", unit="clip"
-                ):
-                    future.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-    return _finish(out, clips, unused, synthetic)
+    settings = _settings(root, domains, frames, crop_style, image_size, image_format)
+    run = _engine(engine, workers)
+    with _alone(out):
+        _check_settings(out, settings)
+        folders = [(find_folder(root, ADAPTERS[name]), ADAPTERS[name]) for name in settings.domains]
+        write_file(out / "settings.json", (json.dumps(asdict(settings), indent=2) + "\n").encode())
+        found = {adapter.domain: Found() for _, adapter in folders}
+        order = [_key(clip) for clip in _clips(folders, found)]
+        journal = _Journal(out, set(order))
+        with tqdm(
+            total=len(order), initial=len(journal.places), desc="prepare", unit="clip"
+        ) as bar:
+            todo = (clip for clip in _clips(folders) if _key(clip) not in journal.places)
+            for lines in run(partial(_work, settings=settings, out=out), _jobs(todo)):
+                for key, line in lines:
+                    journal.append(key, line)
+                bar.update(len(lines))
+        return _finish(out, settings, found, journal, order)
 
 
-def _check_settings(out: Path, settings: dict[str, Any]) -> None:
+# --- Settings and folders -------------------------------------------------------------------------
+
+
+def _settings(
+    root: Path,
+    domains: Sequence[str] | None,
+    frames: str,
+    crop_style: str,
+    image_size: int,
+    image_format: str,
+) -> Settings:
+    get_sampling(frames)
+    for what, value, known in (
+        ("crop style", crop_style, CROPS),
+        ("image format", image_format, FORMATS),
+    ):
+        if value not in known:
+            raise ValueError(f"unknown {what} {value!r}; expected one of {', '.join(known)}")
+    if not 16 <= image_size <= 4096:
+        raise ValueError(f"image size {image_size}: expected 16 to 4096 pixels")
+    unknown = [name for name in domains or () if name not in ADAPTERS]
+    if unknown:
+        raise ValueError(
+            f"unknown dataset {unknown[0]!r}; expected some of "
+            + ", ".join(f"{name} ({adapter.title})" for name, adapter in ADAPTERS.items())
+        )
+    if not domains:
+        domains = [name for name, adapter in ADAPTERS.items() if _is_there(root, adapter)]
+        if not domains:
+            known = ", ".join(adapter.title for adapter in ADAPTERS.values())
+            raise DatasetError(f"{root}: no folder of a known dataset ({known})")
+    return Settings(
+        root=str(root.resolve()),
+        domains=tuple(sorted(set(domains))),
+        frames=frames,
+        crop=crop_style,
+        image_size=image_size,
+        image_format=image_format,
+        synthetic=(root / MARKER).exists(),
+    )
+
+
+def _is_there(root: Path, adapter: Adapter) -> bool:
+    try:
+        find_folder(root, adapter)
+    except DatasetError:
+        return False
+    return True
+
+
+def _engine(name: str, workers: int):
+    if name == "ray":
+        return partial(run_ray, workers=workers)
+    if name != "local":
+        raise ValueError(f"unknown engine {name!r}; expected local or ray")
+    return run_here if workers == 1 else partial(run_processes, workers=workers, died=_died)
+
+
+def _check_settings(out: Path, settings: Settings) -> None:
     path = out / "settings.json"
     if not path.exists():
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
-    changed = [name for name in settings if before.get(name) != settings[name]]
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        before = {}
+    now = json.loads(json.dumps(asdict(settings)))
+    changed = [name for name in now if before.get(name) != now[name]]
     if changed:
         raise PrepareError(
             f"{out} was prepared with other settings ("
-            + "; ".join(f"{name} {before.get(name)!r}, now {settings[name]!r}" for name in changed)
+            + "; ".join(f"{name} {before.get(name)!r}, now {now[name]!r}" for name in changed)
             + "); choose another folder or remove it"
         )
 
 
-def _result_path(out: Path, clip: Clip) -> Path:
-    return out / "clips" / f"{clip.video}.json"
+class _alone:
+    """One preparation at a time in a folder."""
+
+    def __init__(self, out: Path) -> None:
+        self.path = out / ".lock"
+
+    def __enter__(self) -> None:
+        import fcntl
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = self.path.open("w")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.file.close()
+            raise PrepareError(
+                f"{self.path.parent}: another preparation works in this folder; wait for its end"
+            ) from None
+        for left in self.path.parent.glob(".*.partial"):  # of a killed one
+            left.unlink()
+
+    def __exit__(self, *_: object) -> None:
+        self.path.unlink(missing_ok=True)
+        self.file.close()
 
 
-def _prepare_clip(
-    domain: str, clip: Clip, out: Path, frames: int, image_size: int, synthetic: bool
-) -> None:
+# --- The list of clips ----------------------------------------------------------------------------
+
+
+def _clips(
+    folders: Iterable[tuple[Path, Adapter]], found: Mapping[str, Found] | None = None
+) -> Iterator[Clip]:
+    """Every clip, dataset after dataset; never all in memory."""
+    for folder, adapter in folders:
+        yield from iter_clips(folder, adapter, found[adapter.domain] if found else Found())
+
+
+def _key(clip: Clip) -> str:
+    """Tells one state of a clip from another: what is known of it, and its size on disk."""
+    facts = (
+        *(clip.video, clip.media, str(clip.label), clip.pai_code, clip.subject, clip.session),
+        *(clip.device, clip.split, clip.upside_down, clip.size, clip.annotated_by, clip.frames),
+        clip.box,
+    )
+    return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
+
+
+def _jobs(clips: Iterable[Clip]) -> Iterator[list[Clip]]:
+    """Clips in handfuls of about the same work."""
+    job: list[Clip] = []
+    work = 0
+    for clip in clips:
+        job.append(clip)
+        work += len(clip.frames) or IMAGES_A_JOB
+        if work >= IMAGES_A_JOB:
+            yield job
+            job, work = [], 0
+    if job:
+        yield job
+
+
+# --- One clip -------------------------------------------------------------------------------------
+
+
+def _work(clips: Sequence[Clip], settings: Settings, out: Path) -> list[tuple[str, str]]:
+    """The journal's lines for some clips. Their images are written when it returns."""
     cv2.setNumThreads(1)
+    return [(_key(clip), _clip_line(clip, settings, out)) for clip in clips]
+
+
+def _clip_line(clip: Clip, settings: Settings, out: Path) -> str:
+    row: dict[str, Any] = {"key": _key(clip), "clip": _name(clip)}
+    written: list[Path] = []
     try:
-        records = list(_records(domain, clip, out, frames, image_size, synthetic))
-        result: dict[str, Any] = {"records": [record.as_dict() for record in records]}
+        row["records"] = [record.as_dict() for record in _records(clip, settings, out, written)]
+        if not row["records"]:
+            raise MediaError(f"{clip.path}: no frames in it")
     except MediaError as error:
-        result = {"broken": str(error)}
-    write_file(_result_path(out, clip), (json.dumps(result) + "\n").encode())
+        for path in written:
+            path.unlink(missing_ok=True)
+        row = {"key": row["key"], "clip": row["clip"], "broken": str(error)}
+    # The key comes first: the journal finds it without reading the rest.
+    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _records(
-    domain: str, clip: Clip, out: Path, count: int, image_size: int, synthetic: bool
-) -> Iterable[Record]:
-    adapter = ADAPTERS[domain]
-    sample = sample_frames(clip.path, count, stored_rotation=180 if clip.upside_down else 0)
-    video = clip.video
-    boxes: Mapping[int, Box] = {}
-    if clip.box is not None:
-        boxes = {index: clip.box for index, _ in sample.frames}
-    elif adapter.boxes and clip.annotation and sample.frames:
-        height, width = sample.frames[0][1].shape[:2]
-        boxes = adapter.boxes(clip.annotation, width, height)
-    media_fingerprint = fingerprint(clip.path)
-    for index, frame in sample.frames:
-        box, source = locate(frame, index, boxes)
-        content = encode_png(crop(frame, box, source, image_size))
-        image = f"images/{video}_{index:05}.png"
-        write_file(out / image, content)
-        yield Record(
-            record_id=f"{video}#{index}",
+def _died(clip: Clip) -> tuple[str, str]:
+    """The journal's line for a clip that the process died of that decoded it."""
+    reason = f"{clip.path}: the process that decoded it died (a crash, or too little memory)"
+    row = {"key": _key(clip), "clip": _name(clip), "broken": reason}
+    return row["key"], json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _name(clip: Clip) -> str:
+    """What a clip is counted under."""
+    return f"{clip.video.partition('/')[0]}/{clip.label}"
+
+
+def _records(clip: Clip, settings: Settings, out: Path, written: list[Path]) -> Iterator[Record]:
+    adapter = ADAPTERS[clip.video.partition("/")[0]]
+    style = CROPS["frame" if adapter.cropped else settings.crop]
+    images = [(number, clip.folder / clip.frame_media(name)) for number, name in clip.frames]
+    media = dict(clip.frames)
+    boxes: Mapping[int, Box] | None = None
+    turn: int | None = None
+    prints: dict[str, str] = {}
+    for frame in read_frames(clip.path, get_sampling(settings.frames), images):
+        if turn is None:
+            turn = _turn(clip, adapter, frame)
+            boxes = _boxes(clip, adapter, frame, turn)
+        pixels = upright(frame.pixels, turn)
+        if style.name == "frame":
+            box, source = Box(0, 0, pixels.shape[1], pixels.shape[0]), "frame"
+        else:
+            box, source = locate(pixels, frame.index, boxes or {})
+        image = crop(pixels, box, source, settings.image_size, style)
+        content = encode(image, settings.image_format)
+        path = _image_path(clip.video, frame.index, settings.image_format)
+        written.append(out / path)
+        _write_image(out / path, content)
+        name = clip.frame_media(media[frame.index]) if media else clip.media
+        if name not in prints:
+            prints[name] = fingerprint(clip.folder / name)
+        record = Record(
+            record_id=f"{clip.video}#{frame.index}",
             dataset=adapter.name,
-            domain=domain,
-            media=clip.media,
-            video=video,
-            frame_index=index,
-            image=image,
+            domain=adapter.domain,
+            media=name,
+            video=clip.video,
+            frame_index=frame.index,
+            image=path,
             label=str(clip.label),
             pai_code=clip.pai_code,
             subject=clip.subject,
@@ -200,56 +421,199 @@ def _records(
             split=clip.split,
             face_box=(box.x, box.y, box.width, box.height),
             face_source=source,
-            rotation_applied=sample.rotation_applied,
-            width=frame.shape[1],
-            height=frame.shape[0],
+            rotation_applied=turn,
+            width=pixels.shape[1],
+            height=pixels.shape[0],
             image_sha256=hashlib.sha256(content).hexdigest(),
-            media_fingerprint=media_fingerprint,
-            synthetic=synthetic,
+            image_dhash=difference_hash(image),
+            media_fingerprint=prints[name],
+            synthetic=settings.synthetic,
         )
+        try:
+            validate(record.as_dict())
+        except ValueError as error:
+            raise MediaError(f"{clip.path}: {error}") from None
+        yield record
+
+
+def _turn(clip: Clip, adapter: Adapter, frame: Frame) -> int:
+    """By how many degrees clockwise the clip is turned: a tag wins (whoever added it has corrected
+    the clip), then the release's known clips, then the detector where a release is known for it."""
+    if frame.tag:
+        return frame.tag
+    if clip.upside_down:
+        return 180
+    return find_upright(frame.pixels) if adapter.turned_clips else 0
+
+
+def _boxes(clip: Clip, adapter: Adapter, frame: Frame, turn: int) -> Mapping[int, Box]:
+    """Known boxes by frame index, in the upright frame."""
+    height, width = frame.pixels.shape[:2]
+    if clip.box is not None:
+        return _Always(turned(clip.box, turn, width, height))
+    if adapter.boxes is None or clip.annotation is None:
+        return {}
+    if clip.frames:  # who annotates images sees them as EXIF turns them
+        if turn in (90, 270):
+            height, width = width, height
+        return adapter.boxes(clip.annotation, width, height)
+    stored = adapter.boxes(clip.annotation, width, height)
+    return {index: turned(box, turn, width, height) for index, box in stored.items()}
+
+
+class _Always(dict):
+    """One box for all frames."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+
+    def get(self, key: int, default: Box | None = None) -> Box | None:
+        return self.box
+
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def _image_path(video: str, index: int, image_format: str) -> str:
+    """``images/O/3f/Train_files-1_1_01_1-9c41d2_00012.png``: told apart by a digest of the clip."""
+    domain, _, name = video.partition("/")
+    digest = hashlib.blake2b(video.encode(), digest_size=8).hexdigest()
+    readable = _UNSAFE.sub("-", name)[-80:]
+    suffix = FORMATS[image_format][0]
+    return f"images/{domain}/{digest[:2]}/{readable}-{digest[2:]}_{index:05}{suffix}"
+
+
+def _write_image(path: Path, content: bytes) -> None:
+    # Not renamed into place: an image counts only when the journal has its clip, and a clip that the
+    # journal lacks is done again.
+    try:
+        path.write_bytes(content)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+# --- The journal and the end ----------------------------------------------------------------------
+
+
+class _Journal:
+    """Finished clips, by key; where their lines lie."""
+
+    def __init__(self, out: Path, wanted: set[str]) -> None:
+        self.finished = out / "journal.jsonl"
+        self.growing = out / "journal.partial.jsonl"
+        self.places: dict[str, tuple[bool, int]] = {}  # key -> in the growing file, offset
+        for path in (self.finished, self.growing):
+            self._scan(path, wanted)
+        self.file = None
+
+    def _scan(self, path: Path, wanted: set[str]) -> None:
+        if not path.exists():
+            return
+        whole = 0
+        with path.open("rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                key = line[9:41].decode("ascii", "replace")  # after {"key": "
+                if key in wanted:
+                    self.places[key] = (path == self.growing, whole)
+                whole += len(line)
+        if path == self.growing and whole < path.stat().st_size:
+            os.truncate(path, whole)  # a line that a killed call did not finish
+
+    def append(self, key: str, line: str) -> None:
+        """Keep a finished clip, even if the next moment is the last."""
+        if self.file is None:
+            self.file = self.growing.open("ab")
+        self.places[key] = (True, self.file.tell())
+        self.file.write(line.encode())
+        self.file.flush()
+
+    def lines(self, order: Iterable[str]) -> Iterator[bytes]:
+        """The lines in the order of the clips.
+
+        Raises:
+            PrepareError: clips came or went while preparation was under way.
+        """
+        files = {}
+        try:
+            for key in order:
+                if key not in self.places:
+                    raise PrepareError(
+                        "the datasets changed while they were read; run the same command again"
+                    )
+                growing, offset = self.places[key]
+                if growing not in files:
+                    files[growing] = (self.growing if growing else self.finished).open("rb")
+                files[growing].seek(offset)
+                yield files[growing].readline()
+        finally:
+            for file in files.values():
+                file.close()
+
+    def close(self) -> None:
+        """All is in ``journal.jsonl``; the growing file goes."""
+        if self.file is not None:
+            self.file.close()
+        self.growing.unlink(missing_ok=True)
 
 
 def _finish(
-    out: Path, clips: dict[str, list[Clip]], unused: dict[str, list[str]], synthetic: bool
+    out: Path,
+    settings: Settings,
+    found: Mapping[str, Found],
+    journal: _Journal,
+    order: Sequence[str],
 ) -> PrepareSummary:
     counts: dict[str, Counter[str]] = {
-        name: Counter() for name in ("clips", "images", "face_sources", "broken")
+        name: Counter() for name in ("clips", "images", "faces_missed", "face_sources", "broken")
     }
-    records, reasons = [], []
-    for domain, listed in clips.items():
-        usable: Counter[FasClass] = Counter()
-        for clip in listed:
-            key = f"{domain}/{clip.label}"
-            result = json.loads(_result_path(out, clip).read_text(encoding="utf-8"))
-            counts["clips"][key] += 1
-            if "broken" in result:
-                counts["broken"][key] += 1
-                reasons.append(result["broken"])
+    reasons: list[str] = []
+    cropped = {name for name in settings.domains if ADAPTERS[name].cropped}
+    with writing(out / "journal.jsonl") as kept, writing(out / "manifest.jsonl") as manifest:
+        for line in journal.lines(order):
+            kept.write(line)
+            row = json.loads(line)
+            name = row["clip"]
+            counts["clips"][name] += 1
+            if "broken" in row:
+                counts["broken"][name] += 1
+                if len(reasons) < MAX_REASONS:
+                    reasons.append(row["broken"])
                 continue
-            usable[clip.label.cls] += 1
-            for row in result["records"]:
-                record = Record.from_dict(row)
-                records.append(record)
-                counts["images"][key] += 1
-                counts["face_sources"][f"{domain}/{clip.label.cls}/{record.face_source}"] += 1
-        for cls in FasClass:
-            if not usable[cls]:
-                raise PrepareError(
-                    f"{ADAPTERS[domain].name}: no usable {cls} clip among {len(listed)} "
-                    f"({counts['broken'].total()} broken); {reasons[:1] or 'is the copy complete?'}"
-                )
-    for reason in reasons[:20]:
-        logger.warning("skipped: %s", reason)
-    write_manifest(out / "manifest.jsonl", records)
+            for record in row["records"]:
+                manifest.write(json_line(record).encode())
+                counts["images"][name] += 1
+                counts["face_sources"][record["face_source"]] += 1
+                if record["face_source"] == "frame" and record["domain"] not in cropped:
+                    counts["faces_missed"][name] += 1
+    journal.close()
+    if not counts["images"]:
+        raise PrepareError(
+            f"{settings.root}: no usable clip among {len(order)}; "
+            f"{reasons[0] if reasons else 'is the copy complete?'}"
+        )
+    usable = {name.partition(":")[0] for name in counts["images"]}
+    skipped = {name: seen.skips.total() for name, seen in found.items() if seen.skips}
     summary = PrepareSummary(
         **{name: dict(sorted(counter.items())) for name, counter in counts.items()},
-        broken_clips=tuple(reasons[:100]),
-        unused={domain: len(skipped) for domain, skipped in unused.items()},
-        unused_files=tuple(text for skipped in unused.values() for text in skipped)[:100],
-        synthetic=synthetic,
+        broken_clips=tuple(reasons),
+        skipped=skipped,
+        skipped_files=tuple(
+            f"{name}/{text}" for name, seen in found.items() for text in seen.skipped
+        )[:MAX_REASONS],
+        unused=dict(sorted(sum((seen.unused for seen in found.values()), Counter()).items())),
+        assumed=dict(sorted(sum((seen.assumed for seen in found.values()), Counter()).items())),
+        lacking=tuple(
+            f"{name}/{cls}"
+            for name in settings.domains
+            for cls in FasClass
+            if f"{name}/{cls}" not in usable
+        ),
+        synthetic=settings.synthetic,
     )
+    for reason in (*summary.broken_clips[:20], *summary.skipped_files[:20]):
+        logger.warning("not used: %s", reason)
     write_file(out / "summary.json", (json.dumps(asdict(summary), indent=2) + "\n").encode())
     return summary
-
-
-__all__ = ["DatasetError", "PrepareError", "PrepareSummary", "prepare"]

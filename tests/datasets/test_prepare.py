@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fas_plugin.cli import main
+from fas_plugin.datasets.engines import run_processes
+from fas_plugin.datasets.faces import difference_hash
 from fas_plugin.datasets.prepare import PrepareError, prepare
 from fas_plugin.datasets.record import RecordError, read_manifest
 
-CASIA = {"domains": ("C",), "image_size": 56}
+CASIA = {"domains": ("C",), "image_size": 56, "workers": 1}
 
 
 def contents(folder):
@@ -30,7 +33,8 @@ def contents(folder):
 @pytest.fixture
 def casia(ocim, tmp_path):
     root = tmp_path / "root"
-    shutil.copytree(ocim / "CASIA-FASD", root / "CASIA-FASD")
+    for part in ("train_release/1", "train_release/2", "test_release/1"):
+        shutil.copytree(ocim / "CASIA-FASD" / part, root / "CASIA-FASD" / part)
     return root
 
 
@@ -75,43 +79,173 @@ def test_broken_clips_are_skipped_and_counted_by_class(casia, tmp_path):
     assert summary.broken == {"C/real": 1, "C/spoof:print.warped": 1}
     assert any("1.avi" in reason for reason in summary.broken_clips)
     assert sum(summary.images.values()) == 2 * (sum(summary.clips.values()) - 2)
+    assert not summary.complete
 
 
-def test_a_class_without_a_usable_clip_is_an_error(casia, tmp_path):
+def test_whatever_lies_between_the_clips_is_named_and_the_run_goes_on(casia, tmp_path, capsys):
+    part = casia / "CASIA-FASD/train_release"
+    (tmp_path / "secret.avi").write_bytes(b"x")
+    (part / "1/1.avi").unlink()
+    (part / "1/1.avi").symlink_to(tmp_path / "secret.avi")  # out of the dataset
+    shutil.copy(part / "1/3.avi", os.fsencode(part / "2") + b"/\xff.avi")  # not UTF-8
+    shutil.copy(part / "1/3.avi", part / "2/holiday.avi")  # not of the release
+    (part / "2/1.avi").write_bytes(b"#EXTM3U\nfile:///etc/passwd\n")
+    (part / "2/2.avi").write_bytes((casia / "CASIA-FASD/test_release/1/2.avi").read_bytes()[:500])
+    out = tmp_path / "out"
+    assert main(["data", "prepare", str(casia), str(out), "--image-size", "56"]) == 3
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["skipped"] == {"C": 3} and summary["broken"] == {"C/real": 2}
+    told = "\n".join(summary["skipped_files"] + summary["broken_clips"])
+    for name in ("1/1.avi", r"\xff.avi", "holiday.avi", "2/1.avi", "2/2.avi"):
+        assert name in told, name
+    assert "holiday.avi" in capsys.readouterr().out
+
+
+def test_a_face_that_nobody_finds_is_a_whole_frame_and_counted(faces):
+    summary = json.loads((faces / "summary.json").read_text())
+    missed = [r for r in read_manifest(faces / "manifest.jsonl") if r.face_source == "frame"]
+    assert sum(summary["faces_missed"].values()) == len(missed) > 0
+    for record in missed:
+        assert record.face_box == (0, 0, record.width, record.height)
+
+
+def test_a_class_without_a_usable_clip_is_told(casia, tmp_path):
     for stem in ("1", "2", "HR_1"):
         for path in casia.rglob(f"{stem}.avi"):
             path.write_bytes(b"")
-    with pytest.raises(PrepareError, match="no usable real clip"):
+    summary = prepare(casia, tmp_path / "out", **CASIA)
+    assert summary.lacking == ("C/real",) and "no usable clip of C/real" in str(summary)
+
+
+def test_nothing_usable_is_an_error(casia, tmp_path):
+    for path in casia.rglob("*.avi"):
+        path.write_bytes(b"")
+    with pytest.raises(PrepareError, match="no usable clip among"):
         prepare(casia, tmp_path / "out", **CASIA)
 
 
 def test_other_settings_in_the_same_folder_are_refused(casia, tmp_path):
     prepare(casia, tmp_path / "out", **CASIA)
     with pytest.raises(PrepareError, match="image_size 56, now 112"):
-        prepare(casia, tmp_path / "out", domains=("C",), image_size=112)
+        prepare(casia, tmp_path / "out", domains=("C",), image_size=112, workers=1)
+    with pytest.raises(PrepareError, match="frames 'uniform:2', now 'ssdg'"):
+        prepare(casia, tmp_path / "out", frames="ssdg", **CASIA)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("frames", "some"),
+        ("crop_style", "wide"),
+        ("image_format", "gif"),
+        ("engine", "spark"),
+        ("domains", ["Z"]),
+        ("image_size", 3),
+    ],
+)
+def test_unknown_settings_are_refused_with_what_there_is(casia, tmp_path, option, value):
+    with pytest.raises(ValueError, match="expected"):
+        prepare(casia, tmp_path / "out", **{option: value})
+
+
+def test_what_is_finished_is_not_done_again(casia, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    prepare(casia, out, **CASIA)
+    before = contents(out)
+    for path in casia.rglob("*.avi"):
+        os.utime(path)  # as after a copy
+    monkeypatch.setattr("fas_plugin.datasets.prepare.read_frames", None)
+    prepare(casia, out, **CASIA)
+    assert contents(out) == before
+
+
+def test_a_clip_that_was_replaced_is_done_again(casia, tmp_path):
+    path = casia / "CASIA-FASD/train_release/1/1.avi"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:3000])
+    assert prepare(casia, tmp_path / "out", **CASIA).broken
+    path.write_bytes(whole)
+    assert not prepare(casia, tmp_path / "out", **CASIA).broken
+
+
+def test_formats_and_crops(casia, tmp_path):
+    for image_format, suffix in (("webp", ".webp"), ("jpeg", ".jpg")):
+        out = tmp_path / image_format
+        prepare(casia, out, image_format=image_format, crop_style="ssan", **CASIA)
+        [record, *_] = read_manifest(out / "manifest.jsonl")
+        assert record.image.endswith(suffix)
+        with Image.open(out / record.image) as image:
+            assert image.size == (56, 56)
+            assert difference_hash(np.asarray(image.convert("RGB"))) == record.image_dhash or (
+                suffix == ".jpg"
+            )
+
+
+def test_every_frame_of_a_clip(casia, tmp_path):
+    prepare(casia, tmp_path / "out", frames="all", **CASIA)
+    frames = {}
+    for record in read_manifest(tmp_path / "out/manifest.jsonl"):
+        frames.setdefault(record.video, []).append(record.frame_index)
+    assert all(indices == list(range(len(indices))) for indices in frames.values())
+    assert min(map(len, frames.values())) > 2
 
 
 def test_killed_and_started_again_it_ends_with_the_same_bytes(casia, tmp_path):
     prepare(casia, tmp_path / "undisturbed", **CASIA)
+    two = CASIA | {"workers": 2}
     script = (
         "from pathlib import Path\nfrom fas_plugin.datasets.prepare import prepare\n"
         "if __name__ == '__main__':\n"
-        f"    prepare(Path({str(casia)!r}), Path({str(tmp_path / 'killed')!r}), **{CASIA!r})\n"
+        f"    prepare(Path({str(casia)!r}), Path({str(tmp_path / 'killed')!r}), **{two!r})\n"
     )
     (tmp_path / "job.py").write_text(script)
     for _ in range(2):
-        job = subprocess.Popen([sys.executable, tmp_path / "job.py"], start_new_session=True)
+        job = subprocess.Popen([sys.executable, tmp_path / "job.py"])
         deadline = time.monotonic() + 30
         count = len(list((tmp_path / "killed").rglob("*.png")))
         while time.monotonic() < deadline and job.poll() is None:
             if len(list((tmp_path / "killed").rglob("*.png"))) > count + 6:
                 break
             time.sleep(0.02)
-        os.killpg(job.pid, signal.SIGKILL)
+        job.kill()  # not its workers: they end by themselves
         job.wait()
-    prepare(casia, tmp_path / "killed", **CASIA)
-    killed = {k: v for k, v in contents(tmp_path / "killed").items() if not k.endswith(".partial")}
-    assert killed == contents(tmp_path / "undisturbed")
+    while True:
+        try:
+            prepare(casia, tmp_path / "killed", **CASIA)
+            break
+        except PrepareError:  # a worker still holds the lock
+            assert time.monotonic() < deadline + 30
+            time.sleep(0.1)
+    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
+
+
+def test_two_at_a_time_are_refused(casia, tmp_path):
+    import fcntl
+
+    (tmp_path / "out").mkdir()
+    with (tmp_path / "out/.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(PrepareError, match="another preparation"):
+            prepare(casia, tmp_path / "out", **CASIA)
+
+
+def die_of_three(items):
+    for item in items:
+        if item == 3:
+            os.kill(os.getpid(), signal.SIGSEGV)
+    return [10 * item for item in items]
+
+
+def test_a_clip_that_a_process_dies_of_is_found_and_the_others_are_done():
+    jobs = [[1, 2], [3, 4], [5], [6, 7]]
+    results = run_processes(die_of_three, jobs, 2, died=lambda item: -item)
+    assert sorted(value for result in results for value in result) == [-3, 10, 20, 40, 50, 60, 70]
+
+
+def test_ray_data_gives_the_same_bytes(casia, tmp_path):
+    prepare(casia, tmp_path / "processes", **CASIA)
+    prepare(casia, tmp_path / "ray", engine="ray", **CASIA | {"workers": 2})
+    assert contents(tmp_path / "ray") == contents(tmp_path / "processes")
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ class Adapter:
             bona fide and 1440 attacks; empty where nobody has counted.
         images: the release holds images: the number in a name is no frame of a video.
         cropped: the release holds face crops: the whole frame is the face.
+        turned_clips: clips are stored turned and no tag says so: the face detector finds out.
         complete: reads the lists of a release in the dataset's folder; None where names say it all.
         entries: reads a list in the dataset's folder that names the clips, so that nothing is searched
             for; None (or a call that gives None) where there is no such list.
@@ -129,6 +130,7 @@ class Adapter:
     published: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     images: bool = False
     cropped: bool = False
+    turned_clips: bool = False
     complete: Callable[[Path], Complete] | None = None
     entries: Callable[[Path], Entries | None] | None = None
     annotation: Callable[[str, Exists], str | None] | None = None

@@ -100,8 +100,8 @@ def _clients(folder: Path, name: str) -> list[int]:
 
 def _boxes(path: Path, width: int, height: int) -> Mapping[int, Box]:
     return {
-        index: Box(left, top, right - left, bottom - top)
-        for index, left, top, right, bottom, *_eyes in read_rows(path, ",", 9)
+        index: Box(left, top, right - left, bottom - top, (bx, by, ax, ay) if ax > bx else None)
+        for index, left, top, right, bottom, ax, ay, bx, by in read_rows(path, ",", 9)
         if right > left and bottom > top
     }
 

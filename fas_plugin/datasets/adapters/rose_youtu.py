@@ -2,7 +2,7 @@
 
 L class (G genuine, Ps still print, Pq quivering print, Vl and Vm replays, Mc, Mf and Mu paper masks),
 S talking or not, D phone, x glasses, E room, p subject, N number. The phones store many clips turned;
-which ones depends on the decoder, so nothing is turned here beyond the tag of the container.
+which ones depends on the decoder, so the face detector decides where the container has no tag.
 """
 
 from __future__ import annotations
@@ -50,4 +50,5 @@ ADAPTER = Adapter(
     expected="train/2/G_NT_5s_g_E_2_1.mp4 and so on",
     parse=_parse,
     published={"all": (500, 2850)},
+    turned_clips=True,
 )

@@ -85,6 +85,8 @@ REWARD_HOST=${REWARD_HOST:-}           # where the reward server listens; empty:
                                        # cluster this machine's first address, for the other nodes
 REWARD_PORT=${REWARD_PORT:-0}          # 0: any free port
 REWARD_URL=${REWARD_URL:-}             # a server that runs elsewhere, or a .py file; empty: start one
+REWARD_FALLBACK=${REWARD_FALLBACK:-0}  # 1: rollout workers compute rewards themselves when no server
+                                       # answers; OpenRLHF's own client ends the run then
 FRAMES_PER_VIDEO=${FRAMES_PER_VIDEO:-2}  # two, as SSDG and FLIP test
 
 RUN=$(realpath -m "$RUN") DATA=$(realpath -m "$DATA")  # Ray's workers may run in other folders
@@ -204,6 +206,18 @@ predict() {
 }
 predict "$actor" before
 
+# reward_agent: prints the agent executor for OpenRLHF, with what Ray's workers on other nodes must know.
+reward_agent() {
+  python - "$REWARD_URL" "$REWARD_PRESET" <<'PYTHON'
+import sys
+
+print(f"""import os
+
+os.environ["FAS_REWARD_URL"], os.environ["FAS_REWARD_PRESET"] = {sys.argv[1]!r}, {sys.argv[2]!r}
+from fas_plugin.rewards.frameworks.openrlhf_agent import AgentExecutor""")
+PYTHON
+}
+
 # --- 3. GRPO ------------------------------------------------------------------------------------------
 if [[ ! -e $RUN/training_curves.json ]]; then
   if [[ -z $REWARD_URL ]]; then
@@ -214,10 +228,15 @@ if [[ ! -e $RUN/training_curves.json ]]; then
     fi
     reward_server_start "$REWARD_HOST" "$REWARD_PORT" "$REWARD_PRESET" "$RUN"
   fi
+  reward=(--reward.remote_url "$REWARD_URL")
+  if ((REWARD_FALLBACK)); then
+    reward=(--train.agent_func_path "$RUN/agent.py")
+    reward_agent > "$RUN/agent.py"
+  fi
   source recipes/ray.sh
   ray_start "$RUN" "$GPUS"
   say "GRPO: rewards from $REWARD_URL, log in $RUN/train.log"
-  "${train[@]}" --reward.remote_url "$REWARD_URL" 2>&1 | tee -a "$RUN/train.log" |
+  "${train[@]}" "${reward[@]}" 2>&1 | tee -a "$RUN/train.log" |
     python recipes/progress.py || fail "training stopped; the end of $RUN/train.log says why. Run the same command to go on from the last checkpoint"
   fas-plugin run collect "$RUN" --base "$actor"
   finish

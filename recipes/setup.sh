@@ -118,6 +118,8 @@ ensure "$flavour" "$constraints/$flavour.txt" "$root/recipes/setup.sh" -- "insta
 if [[ ${1:-} == test ]]; then
   ensure test "$constraints/test.txt" -- \
     run_step "what the tests need" pip install --no-deps --requirement "$constraints/test.txt"
+  ensure cluster "$constraints/cluster.txt" -- \
+    run_step "what Ray Serve needs" pip install --no-deps --upgrade --target "$venv/cluster" --requirement "$constraints/cluster.txt"
 fi
 ensure plugin "$root/pyproject.toml" -- \
   run_step "fas_plugin itself" pip install --no-deps --no-build-isolation --editable "$root"

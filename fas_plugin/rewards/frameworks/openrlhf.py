@@ -27,6 +27,7 @@ _IMAGES = re.compile(
     r"|<(?:image|video|img|IMG_CONTEXT|image_soft_token|start_of_image|end_of_image)>|</img>"
     r"|\[IMG(?:_BREAK|_END)?\]|<\|placeholder\|>"
 )
+_IMAGE_RUN = re.compile(f"(?:{_IMAGES.pattern})*")
 #: How an assistant's turn starts in the chat templates of VLM families.
 _ASSISTANT_HEADERS = (
     "<|im_start|>assistant\n",
@@ -124,8 +125,7 @@ def _end_of_prompt(query: str, prompt: str) -> int | None:
         if found < 0:
             return None
         position = found + image.start() - start
-        while run := _IMAGES.match(query, position):
-            position = run.end()
+        position = _IMAGE_RUN.match(query, position).end()  # type: ignore[union-attr]
         start = image.end()
     found = query.find(prompt[start:], position)
     return None if found < 0 else found + len(prompt) - start

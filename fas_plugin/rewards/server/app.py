@@ -15,10 +15,13 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Seque
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from fas_plugin import __version__
 from fas_plugin.completion import parse_completion
 from fas_plugin.labels import LabelError
 from fas_plugin.rewards.combine import Preset, RewardResult, load_preset, score_batch
+from fas_plugin.rewards.explain import explain
 from fas_plugin.rewards.frameworks import openrlhf
 from fas_plugin.rewards.judges import LOCAL, load_judge
 from fas_plugin.rewards.server.contract import Contract, Refusal, check_labels, openapi
@@ -115,6 +118,7 @@ class RewardApp:
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         if scope["type"] != "http":
+            await _live(scope, receive, send)
             return
         started = time.perf_counter()
         incoming = _Incoming(scope, receive)
@@ -229,7 +233,7 @@ class RewardApp:
             results += (await self._results(completions, labels[part]))[1]
             if len(results) < len(queries):
                 await asyncio.sleep(0)
-        return json.dumps(openrlhf.answer(results)).encode()
+        return msgspec.json.encode(openrlhf.answer(results))
 
     async def _score(self, body: bytes) -> bytes:
         request = self._contract.read("score.request", body)
@@ -240,8 +244,7 @@ class RewardApp:
         rows: list[dict[str, Any]] = []
         for part in parts:
             preset, results = await self._results(completions[part], labels[part])
-            for completion, result in zip(completions[part], results, strict=True):
-                rows.append({**result.as_dict(), **_argument(completion, preset)})
+            rows += map(explain, completions[part], results, [preset] * len(results))
             await asyncio.sleep(0)
         return json.dumps({"preset": self._preset.id, "results": rows}).encode()
 
@@ -299,24 +302,13 @@ def read_preset(options: Options) -> Preset:
     return replace(preset, judge=load_judge(options.judge)) if options.judge else preset
 
 
-def _argument(completion: str, preset: Preset) -> dict[str, Any]:
-    """How sure the stance is, and the words that it hangs on."""
-    think = parse_completion(completion).think
-    if not think:
-        return {"stance_confidence": 0.0, "evidence": []}
-    argued = preset.judge.stance(think)
-    return {
-        "stance_confidence": argued.confidence,
-        "evidence": [
-            {
-                "start": span.start,
-                "end": span.end,
-                "class": span.polarity.value,
-                "text": think[span.start : span.end],
-            }
-            for span in argued.evidence
-        ],
-    }
+async def _live(scope: _Message, receive: _Receive, send: _Send) -> None:
+    """Servers that ask whether it has started and stopped are told so; web sockets get nothing."""
+    while scope["type"] == "lifespan":
+        step = (await receive())["type"]
+        await send({"type": f"{step}.complete"})
+        if step == "lifespan.shutdown":
+            return
 
 
 def _slices(texts: Sequence[str]) -> Iterator[slice]:

@@ -1,7 +1,10 @@
 """One server for the tests that change nothing in it."""
 
+import jsonschema_rs
 import pytest
 from serving import running
+
+from fas_plugin.rewards.server import read_schema
 
 
 @pytest.fixture(scope="session")
@@ -13,8 +16,4 @@ def server():
 @pytest.fixture(scope="session")
 def contract():
     """Its schemas, compiled."""
-    import jsonschema_rs
-
-    from fas_plugin.rewards.server.contract import read_schema
-
     return lambda name: jsonschema_rs.validator_for(read_schema(name))

@@ -84,7 +84,7 @@ def running(*options, attempts=1, **environment):
     """A server on a free port; started again while it finds its address in use."""
     if "--unix" not in options and "--port" not in options:
         options = (*options, "--port", "0")
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryFile("a+") as log:
         command = [sys.executable, "-m", "fas_plugin.rewards.server", *map(str, options)]
         for attempt in range(attempts):
             process = subprocess.Popen(command, stderr=log, env={**os.environ, **environment})

@@ -114,7 +114,7 @@ def test_connections_can_be_kept_and_requests_pipelined(server):
     with connect(server) as client:
         client.sendall(request * 3)
         received = b""
-        while received.count(b'"rewards": [1.0]') < 3:
+        while received.count(b'"rewards":[1.0]') < 3:
             received += client.recv(65536)
 
 

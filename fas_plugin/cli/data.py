@@ -25,11 +25,16 @@ def _add_data(commands) -> None:
         commands,
         "synthesize",
         _synthesize,
-        "Make four small synthetic datasets in the layouts of OULU-NPU, CASIA-FASD, "
-        "Replay-Attack and MSU-MFSD.",
-        "fas-plugin data synthesize data/ocim-synthetic --seed 0",
+        "Make small synthetic datasets in the layouts of the real ones.",
+        "fas-plugin data synthesize data/ocim-synthetic --seed 0\n"
+        "  fas-plugin data synthesize data/twins --dataset all --size tiny",
     )
     parser.add_argument("root", type=Path, help="folder to make")
+    parser.add_argument(
+        "--dataset",
+        action="append",
+        help="name or domain, ocim (the default: O, C, I and M) or all; can be repeated",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", default="small", help="small or tiny")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -103,9 +108,20 @@ def _add_data(commands) -> None:
 
 
 def _synthesize(options: argparse.Namespace) -> None:
-    from fas_plugin.datasets.synthetic import make_ocim
+    from fas_plugin.datasets.adapters import get_adapter
+    from fas_plugin.datasets.synthetic import TWINS, make_twins
 
-    make_ocim(options.root, seed=options.seed, size=options.size, workers=options.workers)
+    domains: list[str] = []
+    for name in options.dataset or ["ocim"]:
+        sets = {"ocim": ["O", "C", "I", "M"], "all": list(TWINS)}
+        domains += sets.get(name.lower()) or [get_adapter(name).domain]
+    make_twins(
+        options.root,
+        list(dict.fromkeys(domains)),
+        seed=options.seed,
+        size=options.size,
+        workers=options.workers,
+    )
 
 
 def _scan(options: argparse.Namespace) -> int:

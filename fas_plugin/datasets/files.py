@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+#: The file that says "synthetic" in the folder that holds the datasets.
+MARKER = "SYNTHETIC.json"
+
 
 class DiskFullError(OSError):
     """No space left where results are written."""

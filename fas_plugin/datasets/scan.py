@@ -23,6 +23,7 @@ from fas_plugin.datasets.adapters.listing import (
     iter_clips,
     printable,
 )
+from fas_plugin.datasets.files import MARKER
 from fas_plugin.labels import FasClass, Label
 
 #: Longest line of a list of files that is read, in characters.
@@ -227,6 +228,8 @@ def _scan_folder(
     folder: Path, adapter: Adapter, check: bool, step: Callable[[int], object] | None
 ) -> Scan:
     result = _empty_scan(adapter, str(folder))
+    if any((place / MARKER).is_file() for place in (folder, folder.parent)):
+        result.published = {}  # a twin has as many clips as its generator makes
     clips = iter_clips(folder, adapter, result.found, step)
     with ThreadPoolExecutor() as pool:
         while batch := list(islice(clips, _BATCH)):

@@ -8,6 +8,9 @@ from itertools import product
 #: Dataset folder under the OCIM root, by domain letter.
 FOLDERS = {"O": "OULU-NPU", "C": "CASIA-FASD", "I": "Replay-Attack", "M": "MSU-MFSD"}
 
+#: Frames of a clip.
+FRAMES = 6
+
 #: MSU-MFSD's bona fide android clips that the release stores upside down.
 MSU_ROTATED = (3, 5, 6, 7, 8, 9)
 
@@ -21,12 +24,16 @@ class Clip:
         subject: identity within the domain.
         instrument: None for bona fide.
         size: (width, height) in pixels.
-        codec, container_options: how PyAV writes it.
+        codec: of a video; or ``image``, ``images`` (numbered, the path is the first), ``3dmad`` or
+            ``wmca`` (HDF5 files of those datasets).
         annotation: path of the shipped annotation, or None.
         style: annotation format: ``oulu`` (eyes), ``replay`` or ``msu`` (boxes), or None.
         low_light: adverse light.
         handheld: the medium moves.
         rotated: stored upside down.
+        frames: how many; the originals have 100 to 500.
+        cropped: side of the face crop that is stored instead of the frame, in pixels.
+        split: where the release has the clip, when its path doesn't say it.
     """
 
     path: str
@@ -39,6 +46,9 @@ class Clip:
     low_light: bool = False
     handheld: bool = False
     rotated: bool = False
+    frames: int = FRAMES
+    cropped: int | None = None
+    split: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,58 +1,77 @@
-"""Makes a synthetic OCIM: four datasets in the original layouts, with clips rendered by a model."""
+"""Makes synthetic twins: datasets in their original layouts, with clips rendered by a model."""
 
 from __future__ import annotations
 
-import fractions
 import json
 import logging
 import multiprocessing
-import os
 import zlib
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from fas_plugin.datasets.files import reporting_full_disk, write_file
+from fas_plugin.datasets.files import MARKER, write_file
 from fas_plugin.datasets.synthetic import face
 from fas_plugin.datasets.synthetic.attack import cut_eyes, make_medium, present
-from fas_plugin.datasets.synthetic.capture import CAMERAS, room, take, vary
-from fas_plugin.datasets.synthetic.layouts import FOLDERS, Clip, layout
+from fas_plugin.datasets.synthetic.capture import CAMERAS, Camera, room, take, vary
+from fas_plugin.datasets.synthetic.catalogue import CATALOGUE
+from fas_plugin.datasets.synthetic.layouts import FOLDERS, FRAMES, Clip, Layout, layout
+from fas_plugin.datasets.synthetic.worn import is_worn, wear
+from fas_plugin.datasets.synthetic.write import annotation_text, write_media
 
 logger = logging.getLogger(__name__)
 
 VERSION = 2
-FRAMES = 6  # per clip; the originals have 100 to 500
-FRAME_RATE = 25
 SIZES = ("small", "tiny")
-
-#: The file that says "synthetic"; adapters never look at it, preparation marks records by it.
-MARKER = "SYNTHETIC.json"
 
 
 class SyntheticRootError(ValueError):
-    """The folder cannot take a synthetic OCIM."""
+    """The folder cannot take synthetic data."""
+
+
+#: Domain -> folder of its twin.
+TWINS = FOLDERS | {domain: folder for domain, (folder, _) in CATALOGUE.items()}
+
+
+def twin_layout(domain: str, size: str) -> Layout:
+    """The clips and files of one twin; ``size`` is one of :data:`SIZES`."""
+    if domain in FOLDERS:
+        return layout(domain, size)
+    return CATALOGUE[domain][1](size == "tiny")
 
 
 def make_ocim(root: Path, *, seed: int = 0, size: str = "small", workers: int = 2) -> None:
-    """Write OULU-NPU, CASIA-FASD, Replay-Attack and MSU-MFSD look-alikes below ``root``.
+    """:func:`make_twins` of OULU-NPU, CASIA-FASD, Replay-Attack and MSU-MFSD."""
+    make_twins(root, tuple(FOLDERS), seed=seed, size=size, workers=workers)
 
-    Equal seeds give equal bytes. Clips that are there already are kept, so a killed call goes on.
+
+def make_twins(
+    root: Path, domains: Sequence[str], *, seed: int = 0, size: str = "small", workers: int = 2
+) -> None:
+    """Write look-alikes of datasets below ``root``, each in the layout of its release.
+
+    Equal seeds give equal bytes. Clips that are there already are kept, so a killed call goes on, and
+    further datasets can be added.
 
     Args:
         root: folder to fill.
+        domains: which datasets, from :data:`TWINS`.
         seed: of identities, rooms, cameras and instruments.
-        size: ``small`` (about 550 clips) or ``tiny`` (about 100, for tests).
+        size: ``small`` (for runs; the four of OCIM have about 550 clips) or ``tiny`` (for tests).
         workers: processes.
 
     Raises:
-        SyntheticRootError: ``root`` holds other data, or a synthetic OCIM with other settings.
-        ValueError: unknown size.
+        SyntheticRootError: ``root`` holds other data, or synthetic data with other settings.
+        ValueError: unknown size or domain.
     """
+    unknown = [domain for domain in domains if domain not in TWINS]
+    if unknown:
+        raise ValueError(f"no synthetic twin of {unknown[0]!r}; there are {', '.join(TWINS)}")
     if size not in SIZES:
         raise ValueError(f"size {size!r}: expected one of {', '.join(SIZES)}")
     settings = {
@@ -68,19 +87,19 @@ def make_ocim(root: Path, *, seed: int = 0, size: str = "small", workers: int = 
         found = json.loads(marker.read_text(encoding="utf-8"))
         if found != settings:
             raise SyntheticRootError(
-                f"{root} holds a synthetic OCIM with other settings ({found}); "
+                f"{root} holds synthetic data with other settings ({found}); "
                 "remove the folder or choose another"
             )
     elif root.exists() and any(root.iterdir()):
         raise SyntheticRootError(
-            f"{root} is not empty and not a synthetic OCIM; choose a new folder"
+            f"{root} is not empty and holds no synthetic data; choose a new folder"
         )
     root.mkdir(parents=True, exist_ok=True)
     write_file(marker, (json.dumps(settings, indent=2) + "\n").encode())
 
     jobs = []
-    for domain, folder in FOLDERS.items():
-        plan = layout(domain, size)
+    for domain in domains:
+        folder, plan = TWINS[domain], twin_layout(domain, size)
         for name, content in plan.files.items():
             write_file(root / folder / name, content.encode())
         jobs += [
@@ -111,8 +130,19 @@ def _make_clip(folder: Path, domain: str, clip: Clip, seed: int) -> None:
     if clip.rotated:
         frames = [np.ascontiguousarray(frame[::-1, ::-1]) for frame in frames]
     if clip.annotation:
-        write_file(folder / clip.annotation, _annotation(clip, box, eyes).encode())
-    _encode(folder / clip.path, frames, clip)  # last: a clip that is there is complete
+        write_file(folder / clip.annotation, annotation_text(clip, box, eyes).encode())
+    if clip.cropped:
+        frames = [_cropped(f, b, clip.cropped) for f, b in zip(frames, box, strict=True)]
+    write_media(folder, clip, frames, eyes)  # last: a clip that is there is complete
+
+
+def _cropped(frame: np.ndarray, box: np.ndarray, side: int) -> np.ndarray:
+    x, y, width, height = box
+    half = max(width, height) * 0.55
+    centre = (x + width / 2, y + height / 2)
+    size = max(8, round(2 * half))
+    patch = cv2.getRectSubPix(frame, (size, size), centre)
+    return cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def render_clip(
@@ -121,12 +151,13 @@ def render_clip(
     """Render the frames of one clip.
 
     Returns:
-        Frames, each (H, W, 3) uint8 RGB; face boxes (FRAMES, 4) as x, y, width, height; eye centres
-        (FRAMES, 2, 2), the one that is left in the image first.
+        Frames, each (H, W, 3) uint8 RGB; face boxes (N, 4) as x, y, width, height; eye centres
+        (N, 2, 2), the one that is left in the image first.
     """
     width, height = clip.size
     light = float(random.uniform(-0.9, 0.9))
-    person = face.make_identity((seed, ord(domain), clip.subject))
+    code = _code(domain)
+    person = face.make_identity((seed, code, clip.subject))
     scale = min(width, height) / face.CANVAS * float(random.uniform(0.78, 1.0))
     left = (width - face.CANVAS * scale) / 2 + float(random.normal(0, width * 0.03))
     top = (height - face.CANVAS * scale) * float(random.uniform(0.35, 0.55))
@@ -134,6 +165,8 @@ def render_clip(
 
     def stage(blink: bool) -> np.ndarray:
         drawn, cover = face.render(person, light, blink)
+        if worn:
+            drawn = wear(drawn, person, worn, np.random.default_rng((seed, code, clip.subject, 1)))
         size = (width, height)
         drawn = cv2.warpAffine(
             drawn, place, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
@@ -141,26 +174,28 @@ def render_clip(
         cover = cv2.warpAffine(cover, place, size, flags=cv2.INTER_AREA)[..., None]
         return drawn * cover + background * (1 - cover)
 
+    worn = clip.instrument if is_worn(clip.instrument) else None
+    held = None if worn else clip.instrument
     background = room(random, domain, width, height)
     open_eyes = stage(False)
-    closed_eyes = stage(True) if clip.instrument in (None, "print.cut") else open_eyes
-    camera = vary(CAMERAS[domain], random, clip.low_light)
+    closed_eyes = stage(True) if held in (None, "print.cut") else open_eyes
+    camera = vary(_camera(domain), random, clip.low_light)
     box = np.array(face.BOX, float) * scale + (left, top, 0, 0)
     eyes = np.array(
         [(face.CANVAS / 2 + s * person.eye_distance, face.EYE_Y) for s in (-1, 1)]
     ) * scale + (left, top)
 
-    behind = room(random, domain, width, height) if clip.instrument else None
-    medium = make_medium(clip.instrument, random, box[2] / 2, height) if clip.instrument else None
+    behind = room(random, domain, width, height) if held else None
+    medium = make_medium(held, random, box[2] / 2, height) if held else None
     middle = (box[0] + box[2] / 2, box[1] + box[3] * 0.55)
     sway = 1.4 if clip.handheld else 0.5
     shift = random.normal(0, sway, 2)
     frames, boxes, eye_points = [], [], []
-    for index in range(FRAMES):
+    for index in range(clip.frames):
         # A scene is rendered anew twice a clip, the second time with closed eyes where they are
         # real; in between it only sways. Rendering is the expensive part.
         step = random.normal(0, sway, 2)
-        if index % (FRAMES // 2) == 0:
+        if index % max(1, clip.frames // 2) == 0:
             person_now = closed_eyes if index else open_eyes
             scene, offset = _moved(person_now, shift), shift.copy()
             if medium is not None and behind is not None:
@@ -183,47 +218,14 @@ def _moved(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
 
 
-def _annotation(clip: Clip, boxes: np.ndarray, eyes: np.ndarray) -> str:
-    lines = []
-    for index, ((x, y, w, h), points) in enumerate(zip(boxes, eyes, strict=True)):
-        (ax, ay), (bx, by) = points  # left in the image is the subject's right
-        if clip.style == "oulu":
-            row = ",".join(str(round(v)) for v in (index, ax, ay, bx, by))
-        elif clip.style == "replay":
-            row = " ".join(str(round(v)) for v in (index, x, y, w, h))
-        else:
-            row = ",".join(str(round(v)) for v in (index, x, y, x + w, y + h, bx, by, ax, ay))
-        lines.append(row)
-    return "\n".join(lines) + "\n"
+def _code(domain: str) -> int:
+    """A number per domain; of one letter its code, which the first four datasets were made with."""
+    return ord(domain) if len(domain) == 1 else zlib.crc32(domain.encode())
 
 
-def _encode(path: Path, frames: list[np.ndarray], clip: Clip) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    quality = {
-        "mpeg4": {"qscale:v": "2", "flags": "+qscale", "global_quality": str(118 * 2)},
-        "mjpeg": {"flags": "+qscale", "global_quality": str(118 * 2)},
-        # With B-frames, x264 now and then writes other bytes for the same frames.
-        "h264": {"crf": "16", "preset": "veryfast", "bf": "0"},
-    }[clip.codec]
-    try:
-        with reporting_full_disk(path.parent):
-            _write_video(partial, path.suffix.lstrip("."), frames, clip, quality)
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def _write_video(
-    path: Path, container: str, frames: list[np.ndarray], clip: Clip, quality: dict[str, str]
-) -> None:
-    with av.open(str(path), "w", format=container, options={"fflags": "+bitexact"}) as out:
-        stream = out.add_stream(clip.codec, rate=fractions.Fraction(FRAME_RATE), options=quality)
-        stream.width, stream.height = clip.size
-        stream.pix_fmt = "yuvj420p" if clip.codec == "mjpeg" else "yuv420p"
-        stream.codec_context.thread_count = 1
-        stream.codec_context.flags |= 1 << 23  # AV_CODEC_FLAG_BITEXACT: no encoder version inside
-        for frame in frames:
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        out.mux(stream.encode())
+def _camera(domain: str) -> Camera:
+    """The camera of a domain; one without a description has some camera, always the same."""
+    if domain in CAMERAS:
+        return CAMERAS[domain]
+    random = np.random.default_rng(_code(domain))
+    return vary(CAMERAS[str(random.choice(list(CAMERAS)))], random)

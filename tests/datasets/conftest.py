@@ -1,0 +1,13 @@
+"""What the tests of the datasets share."""
+
+import pytest
+
+from fas_plugin.datasets.synthetic import TWINS, make_twins
+
+
+@pytest.fixture(scope="session")
+def twins(tmp_path_factory):
+    """Tiny twins of every dataset beyond OCIM. Copy before changing."""
+    root = tmp_path_factory.mktemp("twins") / "root"
+    make_twins(root, [domain for domain in TWINS if domain not in "OCIM"], size="tiny")
+    return root

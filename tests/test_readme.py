@@ -18,6 +18,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from trl import GRPOConfig
 from verl.trainer.ppo.reward import get_custom_reward_fn
 
+from fas_plugin.datasets.adapters import ADAPTERS, list_clips
 from fas_plugin.training.tiny_policy.model import build_tokenizer
 
 README = Path(__file__).parent.with_name("README.md")
@@ -39,12 +40,51 @@ def option(command, name):
 
 def test_every_python_block_is_run_here():
     text = README.read_text(encoding="utf-8")
-    assert text.count("```python") == 2
+    assert text.count("```python") == 3
 
 
 def test_five_lines(capsys):
     exec(snippet("python", "load_preset"), {})
     assert capsys.readouterr().out == "1.0 real real\n"
+
+
+def test_an_adapter_of_ones_own(tmp_path):
+    names = {}
+    exec(snippet("python", "door_phone"), names)
+    named = names["ADAPTER"].read("val/s07_cam2_ipad_01.mp4")
+    assert (str(named.label), named.subject, named.session, named.device, named.split) == (
+        "spoof:replay.tablet",
+        "07",
+        "01",
+        "cam2",
+        "dev",
+    )
+    path = tmp_path / "door-phone/train/S07_CAM2_POSTER_01.MP4"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    [clip], skipped = list_clips(tmp_path, names["ADAPTER"])
+    assert (str(clip.label), clip.subject) == ("spoof:print.poster", "DOOR/07") and not skipped
+
+
+def test_a_list_of_ones_own(tmp_path):
+    folder = tmp_path / "own"
+    (folder / "door").mkdir(parents=True)
+    (folder / "clips.csv").write_text(snippet("csv", "print.poster"))
+    for name in ("0001.mp4", "0002.jpg"):
+        (folder / "door" / name).write_bytes(b"x")
+    clips, skipped = list_clips(tmp_path, ADAPTERS["OWN"])
+    assert [str(clip.label) for clip in clips] == ["real", "spoof:print.poster"] and not skipped
+    assert clips[1].box[:4] == (120, 80, 200, 260)
+
+
+def test_the_table_of_datasets_has_the_published_counts():
+    rows = re.findall(r"^\| ([^|]+) \| (`[^|]+`) \| ([\d,/]*)", README.read_text(), re.MULTILINE)
+    table = {domain: numbers for _, domains, numbers in rows for domain in [domains.split("`")[1]]}
+    for domain, adapter in ADAPTERS.items():
+        if domain == "H1":
+            continue
+        totals = [sum(counts) for counts in zip(*adapter.published.values(), strict=True)]
+        assert table[domain].replace(",", "") == "/".join(map(str, totals)), domain
 
 
 def test_openrlhf():

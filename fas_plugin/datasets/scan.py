@@ -83,15 +83,9 @@ class Scan:
 
     @property
     def faults(self) -> int:
-        """Files that are skipped, missing, empty or broken, and published clips not found."""
+        """Files that are skipped, empty or broken, and published clips that are not there."""
         found = self.found
-        return (
-            found.skips.total()
-            + len(found.missing)
-            + len(found.empty)
-            + len(self.broken)
-            + sum(self.short.values())
-        )
+        return found.skips.total() + len(found.empty) + len(self.broken) + sum(self.short.values())
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -121,7 +115,6 @@ class Scan:
             ],
             "faults": self.faults,
             "skipped": {"count": found.skips.total(), "files": found.skipped[:MAX_NAMES]},
-            "missing": {"count": len(found.missing), "files": found.missing[:MAX_NAMES]},
             "empty": {"count": len(found.empty), "files": found.empty[:MAX_NAMES]},
             "broken": {"count": len(self.broken), "files": self.broken[:MAX_NAMES]},
             "unused": dict(found.unused),
@@ -166,7 +159,6 @@ class Scan:
         lines += [f"  not used ({n:,}): {text}" for text, n in sorted(found.unused.items())]
         for title, names, count in (
             ("skipped", found.skipped, found.skips.total()),
-            ("missing", found.missing, len(found.missing)),
             ("empty", [printable(name) for name in found.empty], len(found.empty)),
             ("broken", self.broken, len(self.broken)),
         ):
@@ -311,10 +303,15 @@ def read_list(path: Path) -> Iterator[str]:
             yield line
 
 
+_IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
+
+
 def header_fault(clip: Clip) -> str | None:
     """Why a clip's media cannot be opened; None where its header is sound. Decodes nothing."""
     import av
     from PIL import Image, UnidentifiedImageError
+
+    from fas_plugin.datasets.media import DEMUXERS
 
     try:
         if clip.kind == "hdf5":
@@ -324,12 +321,12 @@ def header_fault(clip: Clip) -> str | None:
                 return None if len(file) else "an HDF5 file without data"
         if clip.kind == "images":
             for _, name in clip.frames:
-                with Image.open(clip.folder / clip.frame_media(name)) as image:
-                    image.size  # noqa: B018 - the header was read
+                # Pillow knows formats that start programs.
+                with Image.open(clip.folder / clip.frame_media(name), formats=_IMAGE_FORMATS):
+                    pass
             return None
-        with av.open(
-            str(clip.path.absolute()), options={"protocol_whitelist": "file"}
-        ) as container:
+        options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
+        with av.open(str(clip.path.absolute()), options=options) as container:
             return None if container.streams.video else "no video in it"
     except UnidentifiedImageError:
         return "not an image"

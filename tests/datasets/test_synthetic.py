@@ -66,7 +66,7 @@ def test_it_says_that_it_is_synthetic(ocim):
 
 def test_other_data_and_other_settings_are_not_overwritten(ocim, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(SyntheticRootError, match="not empty and not a synthetic OCIM"):
+    with pytest.raises(SyntheticRootError, match="not empty and holds no synthetic data"):
         make_ocim(tmp_path, size="tiny")
     with pytest.raises(SyntheticRootError, match="other settings"):
         make_ocim(ocim, size="tiny", seed=1)

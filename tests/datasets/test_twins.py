@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fas_plugin.cli import main
 from fas_plugin.datasets.adapters import ADAPTERS, list_clips
 from fas_plugin.datasets.scan import header_fault
-from fas_plugin.datasets.synthetic import TWINS, make_twins, twin_layout
+from fas_plugin.datasets.synthetic import MARKER, TWINS, make_twins, twin_layout
 
 BEYOND_OCIM = [domain for domain in TWINS if domain not in "OCIM"]
 
@@ -68,6 +69,17 @@ def test_what_was_lost_is_made_again_byte_by_byte(twins, tmp_path):
     make_twins(root, BEYOND_OCIM, size="tiny")
     for name in lost:
         assert (root / name).read_bytes() == (twins / name).read_bytes(), name
+
+
+def test_the_command_makes_the_same_files(twins, tmp_path, capsys):
+    root = tmp_path / "root"
+    command = ["data", "synthesize", str(root), "--size", "tiny", "--dataset"]
+    assert main([*command, "own", "--dataset", "OWN"]) == 0
+    made = {p.relative_to(root) for p in root.rglob("*") if p.is_file()}
+    assert {path.parts[0] for path in made} == {"own", MARKER}
+    assert all((root / path).read_bytes() == (twins / path).read_bytes() for path in made)
+    assert main([*command, "lfw"]) == 1
+    assert "unknown dataset 'lfw'" in capsys.readouterr().err
 
 
 def test_containers_are_those_of_the_releases(twins):

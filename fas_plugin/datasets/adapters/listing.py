@@ -89,7 +89,6 @@ class Found:
         skips: how many, by reason.
         unused: files of the release that are no part of the task, by reason.
         empty: media files without a byte; they are listed as clips all the same.
-        missing: files that a list of the dataset names but that are not there.
         assumed: how often something was assumed.
         files: how many files were seen.
     """
@@ -98,7 +97,6 @@ class Found:
     skips: Counter[str] = field(default_factory=Counter)
     unused: Counter[str] = field(default_factory=Counter)
     empty: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
     assumed: Counter[str] = field(default_factory=Counter)
     files: int = 0
 
@@ -109,6 +107,8 @@ class Found:
             self.skipped.append(f"{printable(path)}: {reason}")
 
 
+#: Begins the reason for a file that a list of the dataset names.
+MISSING = "listed, but not there"
 #: Skipped files that are kept by name; all are counted.
 MAX_NAMED = 10_000
 
@@ -255,7 +255,7 @@ def _listed(folder, adapter, entries, found, step) -> Iterator[Clip]:
             size = os.stat(path).st_size
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "no valid name"
-            found.missing.append(f"{printable(media)}: {reason}")
+            found.skip(media, f"{MISSING} ({reason})")
             continue
         if not size:
             found.empty.append(media)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fas_plugin.datasets.adapters import ADAPTERS, Adapter, DatasetError
-from fas_plugin.datasets.adapters.base import NotAClip
+from fas_plugin.datasets.adapters.base import Named, NotAClip
 from fas_plugin.datasets.adapters.listing import (
     Clip,
     Found,
@@ -250,50 +250,58 @@ def _empty_scan(adapter: Adapter, place: str) -> Scan:
     )
 
 
-_ONE_LABEL = re.compile(r"(.*\S)[\s,;]+([+-]?\d{1,2}|real|live|spoof|fake|attack)\s*")
-_LABEL_FIRST = re.compile(r"([+-]?\d{1,2})\s*,\s*(\S.*)")
+_COLUMNS = re.compile(r"[\s,;]+")
+_LABEL = re.compile(r"[+-]?\d{1,2}|real|live|spoof|fake|attack", re.IGNORECASE)
 
 
 def scan_list(lines: Iterable[str], adapter: Adapter, place: str = "list") -> Scan:
     """Parse a list of relative paths, without a look at the disk.
 
-    A line is a path, which may have a label behind it (``a/b.avi 1``) or before it (``-1,b``). Labels
-    are only counted against what the name says: their meaning differs from list to list.
+    A line is a path, alone or as one of several columns (``a/b.avi 1``, ``-1,b``, ``b.mov 022 print``).
+    A column that looks like a label is only counted against what the name says: labels mean different
+    things in different lists.
     """
     result = _empty_scan(adapter, place)
     result.published = {}
     found = result.found
-    for number, line in enumerate(lines, 1):
-        text, value = _entry(line)
+    seen: set[str] = set()
+    for line in lines:
+        text = line[:MAX_LINE].strip().replace("\\", "/")
         if not text:
             continue
         found.files += 1
         try:
             if len(line) >= MAX_LINE:
                 raise NotAClip(f"longer than {MAX_LINE} characters")
-            if ".." in text.split("/") or "\0" in text:
+            if "../" in text or "\0" in text:
                 raise NotAClip("a path with '..'")
-            named = adapter.read(text)
+            named, others = _entry(text, adapter)
         except NotAClip as reason:
-            found.skip(text[:200], f"{reason} (line {number})" if len(text) > 200 else str(reason))
+            found.skip(text[:200], str(reason))
             continue
+        if value := next((other for other in others if _LABEL.fullmatch(other)), None):
+            result.listed[value, named.label.cls] += 1
+        if named.clip in seen:  # another frame, or a line that is there to balance classes
+            continue
+        seen.add(named.clip)
         result.counts[named.split, named.label] += 1
         found.assumed.update(named.assumed)
         if named.unused:
             found.unused[named.unused] += 1
-        if value is not None:
-            result.listed[value, named.label.cls] += 1
     return result
 
 
-def _entry(line: str) -> tuple[str, str | None]:
-    """The path of a line and the label beside it, if there is one."""
-    text = line[:MAX_LINE].strip().strip('"').replace("\\", "/")
-    if match := _LABEL_FIRST.fullmatch(text):
-        return match[2], match[1]
-    if match := _ONE_LABEL.fullmatch(text):
-        return match[1].strip('"'), match[2]
-    return text, None
+def _entry(text: str, adapter: Adapter) -> tuple[Named, list[str]]:
+    """What the path in a line says, and the other columns: the first column counts if it is a path,
+    else the whole line, else the first column that is one."""
+    columns = [column.strip("\"'[]{}") for column in _COLUMNS.split(text)]
+    why = None
+    for path in (columns[0], text, *columns[1:]):
+        try:
+            return adapter.read(path), [column for column in columns if path not in (column, text)]
+        except NotAClip as reason:
+            why = why or reason
+    raise why or NotAClip("no file name")
 
 
 def read_list(path: Path) -> Iterator[str]:

@@ -152,10 +152,47 @@ def test_a_list_is_parsed_without_a_disk(tmp_path, capsys):
     path.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
     assert main(["data", "scan", "--list", str(path), "--dataset", "wmca"]) == 3
     printed = capsys.readouterr().out
-    assert "2 clips in" in printed and "../109_01_003_2_78: a path with '..'" in printed
+    assert "3 clips in" in printed and "../109_01_003_2_78 1: a path with '..'" in printed
     assert "label 1 in the list: 1 spoof" in printed and "caf\\xe9" in printed
+    again = scan_list(["Live_3", "Paper_1", "Live_3"], ADAPTERS["SIWMV2"])  # balanced by repeating
+    assert again.clips == 2 and again.found.files == 3
     mask = scan_list(["-1,Fake_0927_013_1_1", "1,Real_0929_031_22"], ADAPTERS["3DMASK"])
     assert mask.listed == {("-1", SPOOF): 1, ("1", REAL): 1} and mask.faults == 0
+
+
+@pytest.mark.parametrize(
+    ("domain", "line", "label", "value"),
+    [
+        ("SIW", "Train/spoof/022/022-1-3-4-1.mov 022 replay/4", "spoof:replay", None),
+        ("SIW", "SiW/Test/live/153/153-2-1-1-1.m 0", "real", "0"),
+        ("O", "+1,1_1_01_1", "real", "+1"),
+        ("O", "Train_files/1_1_01_5.txt", "spoof:replay.laptop", None),
+        ("C", "train_release/1/HR_1.avi,1", "real", "1"),
+        ("C", "my disk/train_release/1/7", "spoof:replay.tablet", None),
+        (
+            "I",
+            "attack/fixed/attack_print_client009_session01_highdef_photo_adverse",
+            "spoof:print.flat",
+            None,
+        ),
+        ("M", "./real/real_client003_android_SD_scene01.mp4", "real", None),
+        ("CA", '"photo_path": "/d/Data/train/1/live/000184.png",', "real", None),
+        ("H", "/Data/HKBU/attack/09/03_03_9 0", "spoof:mask", "0"),
+        ("HIFI", "CASIA_HiFiMask/Data/2_66_2_2_6_4/0009.png 1", "spoof:mask.plaster", "1"),
+        ("D", "/Data/3DMAD/01/12_01_03 1", "real", "1"),
+        (
+            "W",
+            "face-station/31.01.18/514_01_035_1_05.hdf5,eval,attack",
+            "spoof:partial.glasses",
+            "attack",
+        ),
+        ("ROSE", r"test\\10\\Vm_NT_HS_wg_E_10_7.mp4", "spoof:replay.laptop", None),
+    ],
+)
+def test_lists_of_many_makes_are_read(domain, line, label, value):
+    found = scan_list([line + "\n"], ADAPTERS[domain])
+    assert [str(label) for _, label in found.counts] == [label] and not found.faults
+    assert [value for value, _ in found.listed] == ([value] if value else [])
 
 
 def test_a_list_needs_a_dataset_and_no_folder(tmp_path, capsys):

@@ -159,6 +159,7 @@ class Adapter:
 _KIND = r"(?:frame|image|img|org|crop|square\d*|f)"
 _NUMBER = re.compile(rf"{_KIND}?[-_ .]?(\d{{1,9}})(?:\.0)?", re.IGNORECASE)
 _NUMBERED = re.compile(rf"(.+?)(?:[-_. ]{_KIND}?|frame)[-_]?(\d{{1,9}})(?:\.0)?", re.IGNORECASE)
+_OTHER_SUFFIX = re.compile(r"[^.]\.(?=[a-z0-9]*[a-z])[a-z0-9]{1,5}$", re.IGNORECASE)
 #: Folders that people put between a clip and its frames.
 _BETWEEN = frozenset(("color", "colour", "rgb", "crop", "frames", "frame", "images", "profile"))
 #: Some code bases extract to flat folders like ``casia_train_live_1_NM_1``.
@@ -171,6 +172,8 @@ def places(path: str, images: bool = False) -> Iterable[tuple[Place, int | None]
     stem, suffix = split_suffix(name)
     if images or suffix not in IMAGES:
         yield from _place(folders, stem, 0 if suffix in IMAGES else None)
+        if not suffix and _OTHER_SUFFIX.search(stem):  # in lists: 1_1_01_1.txt, 1_1_01_1.npy
+            yield from _place(folders, stem.rpartition(".")[0], None)
         return
     number = _NUMBER.fullmatch(stem)
     if number and folders:

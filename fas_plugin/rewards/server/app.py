@@ -19,12 +19,11 @@ import msgspec
 
 from fas_plugin import __version__
 from fas_plugin.completion import parse_completion
-from fas_plugin.labels import LabelError
 from fas_plugin.rewards.combine import Preset, RewardResult, load_preset, score_batch
 from fas_plugin.rewards.explain import explain
 from fas_plugin.rewards.frameworks import openrlhf
 from fas_plugin.rewards.judges import LOCAL, load_judge
-from fas_plugin.rewards.server.contract import Contract, Refusal, check_labels, openapi
+from fas_plugin.rewards.server.contract import Contract, Refusal, openapi
 from fas_plugin.rewards.server.judging import JudgeDesk
 from fas_plugin.rewards.server.logs import Seldom
 from fas_plugin.rewards.server.options import TOKEN_VARIABLE, Options
@@ -225,8 +224,6 @@ class RewardApp:
         request = self._contract.read("get_reward.request", body)
         queries, prompts, labels = request["query"], request["prompts"], request["labels"]
         parts = list(_slices(queries))
-        if len(parts) > 1:
-            check_labels(labels)  # before any of them is scored
         results: list[RewardResult] = []
         for part in parts:
             completions = openrlhf.responses(queries[part], prompts[part])
@@ -239,8 +236,6 @@ class RewardApp:
         request = self._contract.read("score.request", body)
         completions, labels = request["completions"], request["labels"]
         parts = list(_slices(completions))
-        if len(parts) > 1:
-            check_labels(labels)
         rows: list[dict[str, Any]] = []
         for part in parts:
             preset, results = await self._results(completions[part], labels[part])
@@ -254,14 +249,9 @@ class RewardApp:
         """The rewards, counted and recorded, and the preset with the judge that was heard."""
         preset = self._preset
         if self._desk is not None:
-            check_labels(list(labels))
             thoughts = (parse_completion(completion).think for completion in completions)
             preset = replace(preset, judge=await self._desk.hear([t for t in thoughts if t]))
-        try:
-            results = score_batch(completions, labels, preset)
-        except LabelError:
-            check_labels(list(labels))
-            raise
+        results = score_batch(completions, labels, preset)
         self._tally.scored(results)
         if self._record and not self._record.append(completions, labels, results):
             self._tally.event("record_failures")

@@ -7,13 +7,14 @@ microseconds a completion, more than the rewards.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import jsonschema_rs
 import msgspec
 
 from fas_plugin import __version__
-from fas_plugin.labels import Label, LabelError
+from fas_plugin.labels import INSTRUMENTS, Label, LabelError
 from fas_plugin.rewards.server import read_schema
 from fas_plugin.rewards.server.options import Options
 
@@ -26,6 +27,10 @@ NAMES = (
     "status.response",
     "error.response",
 )
+
+
+#: The label strings that there are.
+_LABELS = rf"^\s*(real|spoof(:({'|'.join(map(re.escape, INSTRUMENTS))}))?)\s*$"
 
 
 class Refusal(Exception):
@@ -46,7 +51,9 @@ class Contract:
         for name in ("get_reward.request", "score.request"):
             for field, schema in self.schemas[name]["properties"].items():
                 schema["maxItems"] = options.max_batch
-                if field != "labels":
+                if field == "labels":
+                    schema["items"]["pattern"] = _LABELS
+                else:
                     schema["items"]["maxLength"] = options.max_text
         # The mask keeps values, which may be megabytes of completion, out of messages.
         self._validators = {
@@ -88,15 +95,6 @@ def _decoded(body: bytes) -> Any:
 _LISTS = frozenset(("query", "prompts", "labels", "completions"))
 
 
-def check_labels(labels: list[str]) -> None:
-    """Raises ``Refusal`` for the first label that names no class or no known instrument."""
-    for i, label in enumerate(labels):
-        try:
-            Label.parse(label)
-        except LabelError as error:
-            raise Refusal(422, f"labels/{i}", str(error)[:400]) from None
-
-
 def _fault(error: jsonschema_rs.ValidationError) -> tuple[str, str]:
     """Field and what was expected there, without the value."""
     path, kind = [str(step) for step in error.instance_path], error.kind
@@ -105,6 +103,8 @@ def _fault(error: jsonschema_rs.ValidationError) -> tuple[str, str]:
     field = "/".join(path) or "body"
     if kind.name == "type":
         return field, f"expected {' or '.join(kind.types)}, got {_json_type(error.instance)}"  # type: ignore[attr-defined]
+    if kind.name == "pattern":
+        return field, _label_fault(error.instance)
     if kind.name == "maxItems":
         return field, f"more than {kind.limit} completions; send smaller batches"  # type: ignore[attr-defined]
     if kind.name == "maxLength":
@@ -113,6 +113,14 @@ def _fault(error: jsonschema_rs.ValidationError) -> tuple[str, str]:
         name = str(kind.unexpected[0])[:80]  # type: ignore[attr-defined]
         return name.encode("utf-8", "replace").decode(), "unknown field"
     return field, f"does not fit {kind.name}"
+
+
+def _label_fault(label: str) -> str:
+    try:
+        Label.parse(label)
+    except LabelError as error:
+        return str(error)[:1000]
+    return "expected a label without control characters"
 
 
 def _json_type(value: Any) -> str:

@@ -1,8 +1,11 @@
 """The README's snippets do what it says: each is taken from its text and run."""
 
 import asyncio
+import importlib
+import os
 import re
 import shlex
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -18,7 +21,10 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from trl import GRPOConfig
 from verl.trainer.ppo.reward import get_custom_reward_fn
 
+from fas_plugin.cli import _parser as command_line
+from fas_plugin.cli import main
 from fas_plugin.datasets.adapters import ADAPTERS, list_clips
+from fas_plugin.rewards.server import TOKEN_VARIABLE
 from fas_plugin.training.tiny_policy.model import build_tokenizer
 
 README = Path(__file__).parent.with_name("README.md")
@@ -40,7 +46,7 @@ def option(command, name):
 
 def test_every_python_block_is_run_here():
     text = README.read_text(encoding="utf-8")
-    assert text.count("```python") == 3
+    assert text.count("```python") == 4
 
 
 def test_five_lines(capsys):
@@ -85,6 +91,43 @@ def test_the_table_of_datasets_has_the_published_counts():
             continue
         totals = [sum(counts) for counts in zip(*adapter.published.values(), strict=True)]
         assert table[domain].replace(",", "") == "/".join(map(str, totals)), domain
+
+
+def test_reward_server(capsys, tmp_path):
+    serving, open_to_all, shown = snippet("bash", "--workers").splitlines()
+    options = shlex.split(serving, comments=True)[1:]
+    options[options.index("5000")], options[options.index("runs/demo/rewards")] = "0", str(tmp_path)
+    environment = {**os.environ, "FAS_REWARD_TOKEN": ""}
+    with subprocess.Popen(
+        [sys.executable, "-m", "fas_plugin", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as server:
+        url = server.stderr.readline().split()[-1]
+        code = snippet("python", "RewardClient").replace("http://127.0.0.1:5000", url)
+        names = {"completions": [RIGHT] * 2, "labels": ["spoof", "real"]}
+        exec(code, names)
+        server.terminate()
+    assert names["client"].fallbacks == 0
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+        ["1.0", "spoof"],
+        ["0.1", "spoof"],
+    ]
+    words = shlex.split(shown, comments=True)[1:]
+    assert main([tmp_path.as_posix() if word.startswith("runs/") else word for word in words]) == 0
+    assert "2 completions" in capsys.readouterr().out
+    parsed = command_line().parse_args(shlex.split(open_to_all, comments=True)[2:])
+    assert parsed.host == "0.0.0.0" and TOKEN_VARIABLE in open_to_all
+
+
+def test_ray_serve():
+    """Up to where Ray's processes would start (tests/rewards/server/test_ray_serve.py goes on)."""
+    words = shlex.split(snippet("bash", "serve run"))
+    module, name = words[2].split(":")
+    build = getattr(importlib.import_module(module), name)
+    with pytest.raises(ImportError, match="protobuf"):  # which says that the arguments are right
+        build(dict(word.split("=") for word in words[3:]))
 
 
 def test_openrlhf():

@@ -222,7 +222,14 @@ def _scan_folder(
     result = _empty_scan(adapter, str(folder))
     if any((place / MARKER).is_file() for place in (folder, folder.parent)):
         result.published = {}  # a twin has as many clips as its generator makes
-    clips = iter_clips(folder, adapter, result.found, step)
+    try:
+        _count(result, iter_clips(folder, adapter, result.found, step), check)
+    except (DatasetError, OSError) as error:  # its lists contradict each other, or cannot be read
+        result.found.skip(str(folder), str(error))
+    return result
+
+
+def _count(result: Scan, clips: Iterator[Clip], check: bool) -> None:
     with ThreadPoolExecutor() as pool:
         while batch := list(islice(clips, _BATCH)):
             for clip in batch:
@@ -233,7 +240,6 @@ def _scan_folder(
                 for clip, fault in zip(batch, pool.map(header_fault, batch), strict=True):
                     if fault and clip.size:
                         result.broken.append(f"{printable(clip.media)}: {fault}")
-    return result
 
 
 def _empty_scan(adapter: Adapter, place: str) -> Scan:

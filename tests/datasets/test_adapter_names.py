@@ -1,5 +1,8 @@
 """Names built from the published grammar of each dataset are read as published, wherever they lie."""
 
+from collections import Counter
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -288,6 +291,87 @@ def test_published_names_are_read_as_published(domain, data):
         assert (named.pai_code is None) == (named.label.cls is FasClass.REAL)
     # The same clip in another place is the same clip.
     assert named.clip == ADAPTERS[domain].read(path + suffix).clip
+
+
+def whole_releases():
+    """Every name of the releases whose grammar leaves nothing open."""
+    parts = {"Train": range(1, 21), "Dev": range(21, 36), "Test": range(36, 56)}
+    yield (
+        "O",
+        [
+            f"{part}_files/{phone}_{session}_{subject:02}_{file}.avi"
+            for part, subjects in parts.items()
+            for phone, session, subject, file in product(
+                range(1, 7), range(1, 4), subjects, range(1, 6)
+            )
+        ],
+    )
+    stems = [*map(str, range(1, 9)), *(f"HR_{i}" for i in range(1, 5))]
+    yield (
+        "C",
+        [
+            f"{part}_release/{subject}/{stem}.avi"
+            for part, count in (("train", 20), ("test", 30))
+            for subject, stem in product(range(1, count + 1), stems)
+        ],
+    )
+    clients = {
+        "train": "001 002 004 006 007 008 012 016 018 025 027 103 105 108 110",
+        "devel": "003 005 010 015 017 022 029 030 101 111 113 114 116 118 119",
+        "test": "009 011 013 014 019 020 021 023 024 026 028 031 102 104 106 107 109 112 115 117",
+    }
+    attacks = (
+        "print {} highdef_photo|mobile {} mobile_photo|mobile {} mobile_video|"
+        "highdef {} highdef_photo|highdef {} highdef_video"
+    )
+    names = []
+    for part, people in clients.items():
+        for client, light in product(people.split(), ("adverse", "controlled")):
+            start = f"client{client}_session01"
+            names += [f"{part}/real/{start}_webcam_authenticate_{light}_{n}.mov" for n in (1, 2)]
+            names += [
+                f"{part}/attack/{support}/attack_{kind.format(start)}_{light}.mov".replace(" ", "_")
+                for support, kind in product(("fixed", "hand"), attacks.split("|"))
+            ]
+    yield "I", names
+    people = (
+        "01 02 03 05 06 07 08 09 11 12 13 14 21 22 23 24 26 28 29 30 32 33 34 35 36 37 39 42 48"
+    )
+    names = []
+    for client, camera in product(f"{people} 49 50 51 53 54 55".split(), ("android", "laptop")):
+        ending = f"scene01.{'mp4' if camera == 'android' else 'mov'}"
+        start = f"client0{client}_{camera}_SD"
+        names.append(f"scene01/real/real_{start}_{ending}")
+        for pai in ("ipad_video", "iphone_video", "printed_photo"):
+            names.append(f"scene01/attack/attack_{start}_{pai}_{ending}")
+    yield "M", names
+    yield (
+        "D",
+        [
+            f"session{session:02}/Data/{subject:02}_{session:02}_{shot:02}.hdf5"
+            for session, subject, shot in product(range(1, 4), range(1, 18), range(1, 6))
+        ],
+    )
+    yield (
+        "H",
+        [
+            f"{cls}/{subject:02}/{camera:02}_{light:02}_{subject:02}.avi"
+            for cls, subject, camera, light in product(
+                ("real", "attack"), range(1, 13), range(1, 8), range(1, 7)
+            )
+        ],
+    )
+
+
+@pytest.mark.parametrize(("domain", "names"), list(whole_releases()))
+def test_whole_releases_have_the_published_counts(domain, names):
+    adapter = ADAPTERS[domain]
+    read = [adapter.read(name) for name in names]
+    assert len({named.clip for named in read}) == len(names)
+    for split, published in adapter.published.items():
+        found = Counter(named.label.cls for named in read if split in (named.split, "all"))
+        assert (found["real"], found["spoof"]) == published
+    assert not any(named.assumed for named in read) or domain == "H"
 
 
 FRAMES = {

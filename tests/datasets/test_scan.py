@@ -72,6 +72,8 @@ def test_a_dataset_is_found_by_its_folder_or_named(rose, tmp_path):
 
 def test_faults_are_named_counted_and_the_scan_goes_on(rose, tmp_path, capsys):
     write(rose / "train/2/holiday.mp4")
+    write(rose / "train/2/G_T_HS_g_E_2_80.mpv")
+    write(rose / "train/2/G_T_HS_g_E_2_80.txt")  # something about the clip; nobody's business
     write(rose / "train/2/G_T_HS_g_E_2_77.mp4", b"")
     write(rose / "copy/train/2" / ROSE[0].rpartition("/")[2])
     write(tmp_path / "elsewhere.mp4")
@@ -87,11 +89,12 @@ def test_faults_are_named_counted_and_the_scan_goes_on(rose, tmp_path, capsys):
     assert reasons["train/2/holiday.mp4"] == "not a clip name of the release"
     assert reasons["train/2/G_T_HS_g_E_2_78.mp4"] == "a link that leads out of the dataset's folder"
     assert "cannot be read" in reasons["train/2/G_T_HS_g_E_2_79.mp4"]
+    assert "named like a clip" in reasons["train/2/G_T_HS_g_E_2_80.mpv"]
     assert reasons["loop"] == "a link that leads out of the dataset's folder"
     assert reasons["out"] == "a link that leads out of the dataset's folder"
     assert reasons["train/2/G_\\xff_2.mp4"] == "the name is not UTF-8"
     assert "second copy" in "".join(report["skipped"]["files"])
-    assert report["skipped"]["count"] == 7
+    assert report["skipped"]["count"] == 8
     assert report["empty"] == {"count": 1, "files": ["train/2/G_T_HS_g_E_2_77.mp4"]}
     assert report["clips"] == 17
     assert "holiday.mp4" in capsys.readouterr().out
@@ -109,6 +112,15 @@ def test_an_unreadable_folder_is_named(rose, monkeypatch):
     [found] = scan(rose.parent)
     assert found.found.skipped == ["test/10: cannot be read (Permission denied)"]
     assert found.clips == 8
+
+
+def test_lists_that_contradict_each_other_do_not_end_the_scan(rose, ocim):
+    shutil.copytree(ocim / "MSU-MFSD", rose.parent / "MSU-MFSD")
+    for split in ("train", "test"):
+        (rose.parent / f"MSU-MFSD/{split}_sub_list.txt").write_text("01\n")
+    msu, found = scan(rose.parent)
+    assert msu.clips == 0 and "is in both" in msu.found.skipped[0]
+    assert found.clips == 16
 
 
 def test_headers_are_opened_when_asked(twins, tmp_path):

@@ -23,6 +23,15 @@ def test_every_adapter_has_a_twin():
 
 
 @pytest.mark.parametrize("domain", TWINS)
+def test_names_of_the_larger_twins_are_read_too(domain):
+    clips = twin_layout(domain, "small").clips
+    assert len({clip.path for clip in clips}) == len(clips) > len(twin_layout(domain, "tiny").clips)
+    for clip in clips:
+        label = ADAPTERS[domain].read(clip.path).label
+        assert label.instrument == clip.instrument or domain == "CA"  # its label files say it
+
+
+@pytest.mark.parametrize("domain", TWINS)
 def test_every_clip_is_read_as_it_was_made(ocim, twins, domain):
     root = ocim if domain in "OCIM" else twins
     clips, skipped = list_clips(root, ADAPTERS[domain])
@@ -133,6 +142,14 @@ def test_label_files_of_celeba_spoof_say_the_kind_and_must_agree_with_the_folder
     shutil.rmtree(path.parent)
     bare, _ = list_clips(tmp_path, ADAPTERS["CA"])
     assert Counter(str(c.label) for c in bare) == {"real": 8, "spoof": 20}
+
+
+@pytest.mark.parametrize("domain", ["HIFI", "W", "SIWMV2", "CA"])
+def test_lists_are_found_below_further_levels_of_archives(twins, tmp_path, domain):
+    shutil.copytree(twins / TWINS[domain], tmp_path / TWINS[domain] / "unpacked" / "again")
+    before, after = (list_clips(root, ADAPTERS[domain])[0] for root in (twins, tmp_path))
+    assert [clip.split for clip in after] == [clip.split for clip in before]
+    assert [clip.label for clip in after] == [clip.label for clip in before]
 
 
 @pytest.mark.parametrize(

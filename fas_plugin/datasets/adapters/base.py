@@ -6,7 +6,9 @@ relative path; only :mod:`~fas_plugin.datasets.adapters.listing` looks at the di
 
 from __future__ import annotations
 
+import fnmatch
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -266,6 +268,35 @@ def beside(ending: str) -> Callable[[str, Exists], str | None]:
         return path if exists(path) else None
 
     return annotation
+
+
+#: Folders of one level, and levels, that are looked into for the lists of a release, at most.
+_MAX_FOLDERS = 2000
+_MAX_DEPTH = 6
+
+
+def find_lists(folder: Path, pattern: str) -> list[Path]:
+    """Files of a release's lists, by a pattern in lower case (``*_label.json``), sorted.
+
+    Not looked into are folders whose names start with a digit: they hold the clips of one subject.
+    """
+    found: list[Path] = []
+    level = [str(folder)]
+    for _ in range(_MAX_DEPTH):
+        below: list[str] = []
+        for place in level[:_MAX_FOLDERS]:
+            try:
+                with os.scandir(place) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            if not entry.name[:1].isdigit():
+                                below.append(entry.path)
+                        elif fnmatch.fnmatch(entry.name.lower(), pattern) and entry.is_file():
+                            found.append(Path(entry.path))
+            except OSError:  # the pass over the clips names it
+                continue
+        level = sorted(below)
+    return sorted(found)
 
 
 def read_rows(path: Path, separator: str | None, columns: int) -> Iterable[list[int]]:

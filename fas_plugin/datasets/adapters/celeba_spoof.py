@@ -20,6 +20,7 @@ from fas_plugin.datasets.adapters.base import (
     NotAClip,
     Place,
     beside,
+    find_lists,
     with_split,
 )
 from fas_plugin.datasets.faces import Box
@@ -67,9 +68,9 @@ def _parse(place: Place) -> Named:
 
 def _complete(folder: Path) -> Complete:
     kinds: dict[str, int] = {}
-    for parent in (folder, folder / "CelebA_Spoof"):
-        for split in ("train", "test"):
-            _read_labels(parent / "metas" / "intra_test" / f"{split}_label.json", kinds)
+    for path in find_lists(folder, "*_label.json"):
+        if path.parent.name == "intra_test":
+            _read_labels(path, kinds)
 
     def complete(named: Named, media: str) -> Named:
         code = kinds.get(named.clip)
@@ -92,7 +93,7 @@ def _complete(folder: Path) -> Complete:
 
 def _read_labels(path: Path, kinds: dict[str, int]) -> None:
     # Half a million lists of 44 numbers would fill a gigabyte; one number of each is kept.
-    if not path.is_file() or not path.stat().st_size:
+    if not path.stat().st_size:
         return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
         for entry in _ENTRY.finditer(text):

@@ -8,7 +8,15 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from fas_plugin.datasets.adapters.base import Adapter, Complete, Named, Place, by_pattern
+from fas_plugin.datasets.adapters.base import (
+    SPLITS,
+    Adapter,
+    Complete,
+    Named,
+    Place,
+    by_pattern,
+    find_lists,
+)
 
 _PATTERN = r"[1-3]_\d\d_[0-3]_\d_\d_\d"
 _name = by_pattern(
@@ -34,12 +42,11 @@ def _parse(place: Place) -> Named:
 def _complete(folder: Path) -> Complete:
     """Splits of protocol 1, which uses every clip."""
     splits: dict[str, str] = {}
-    for parent in (folder, folder / "protocol", folder / "protocols"):
-        for split in ("train", "dev", "test"):
-            for path in sorted(parent.glob(f"*@p1_*_{split}.txt")):
-                if path.stat().st_size <= _MAX_LIST_BYTES:
-                    text = path.read_text(encoding="utf-8", errors="replace")
-                    splits.update(dict.fromkeys(_IN_LIST.findall(text), split))
+    for path in find_lists(folder, "*@p1_*.txt"):
+        split = path.stem.rpartition("_")[2].lower()
+        if split in SPLITS and path.stat().st_size <= _MAX_LIST_BYTES:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            splits.update(dict.fromkeys(_IN_LIST.findall(text), split))
 
     def complete(named: Named, media: str) -> Named:
         if not splits:

@@ -191,9 +191,12 @@ def iter_clips(
             return name in siblings if parent == relative else os.path.isfile(folder / path)
 
         for name, size in sorted(names.items()):
-            if name.rpartition(".")[2].lower() not in _SUFFIXES:
-                continue
+            suffix = name.rpartition(".")[2].lower()
             media = f"{relative}/{name}" if relative else name
+            if suffix not in _SUFFIXES:
+                if suffix not in _BESIDE and _like_a_clip(adapter, media):
+                    found.skip(media, "named like a clip, but not a video, an image or HDF5")
+                continue
             try:
                 named, place, frame = adapter.read_frame(media)
                 if complete is not None:
@@ -269,6 +272,42 @@ def _listed(folder, adapter, entries, found, step) -> Iterator[Clip]:
 
 
 _SUFFIXES = frozenset(suffix[1:] for suffix in MEDIA)
+#: Suffixes of what lies beside clips and is named like them, with good reason.
+_BESIDE = frozenset(
+    [
+        "txt",
+        "face",
+        "npy",
+        "npz",
+        "json",
+        "jsonl",
+        "csv",
+        "lst",
+        "md",
+        "pdf",
+        "xml",
+        "mat",
+        "pkl",
+        "info",
+        "html",
+        "xlsx",
+        "doc",
+        "docx",
+        "zip",
+        "tar",
+        "gz",
+        "7z",
+        "rar",
+    ]
+)
+
+
+def _like_a_clip(adapter: Adapter, path: str) -> bool:
+    try:
+        adapter.read(path)
+    except NotAClip:
+        return False
+    return True
 
 
 def _clip(folder, adapter, named, media, video, size, exists, frames=()) -> Clip:

@@ -20,6 +20,7 @@ from fas_plugin.datasets.adapters.base import (
     Place,
     beside,
     by_pattern,
+    find_lists,
     read_rows,
 )
 from fas_plugin.datasets.faces import Box
@@ -90,11 +91,9 @@ def _complete(folder: Path) -> Complete:
 
 
 def _clients(folder: Path, name: str) -> list[int]:
-    for parent in (folder, folder / "scene01"):
-        path = parent / name
-        if path.is_file():
-            numbers = re.findall(r"\d{1,3}", path.read_text(encoding="utf-8", errors="replace"))
-            return [int(number) for number in numbers]
+    for path in find_lists(folder, name):
+        numbers = re.findall(r"\d{1,3}", path.read_text(encoding="utf-8", errors="replace"))
+        return [int(number) for number in numbers]
     return []
 
 

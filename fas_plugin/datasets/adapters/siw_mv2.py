@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from fas_plugin.datasets.adapters.base import Adapter, Complete, Named, NotAClip, Place
+from fas_plugin.datasets.adapters.base import Adapter, Complete, Named, NotAClip, Place, find_lists
 from fas_plugin.labels import FasClass, Label
 
 #: Kind as the lists name it -> other names (folders of this release and of SiW-M) and label.
@@ -45,10 +45,6 @@ _FILE = re.compile(
     rf"({'|'.join(sorted((n for n in _NAMES if '/' not in n), key=len, reverse=True))})[-_ ]?(\d+)",
     re.IGNORECASE,
 )
-_LISTS = {
-    "train": ("trainlist_all.txt", "trainlist_live.txt"),
-    "test": ("testlist_all.txt", "testlist_live.txt"),
-}
 _NO_SUBJECT = "names don't say who is seen: every clip counts as a person of its own"
 
 
@@ -79,13 +75,10 @@ def _folder(place: Place) -> str | None:
 
 def _complete(folder: Path) -> Complete:
     splits: dict[str, str] = {}
-    for split, names in _LISTS.items():
-        for name in names:
-            for parent in (folder, folder / "pro_3_text", folder / "PROTOCOL"):
-                if (parent / name).is_file():
-                    text = (parent / name).read_text(encoding="utf-8", errors="replace")
-                    for line in text.splitlines():  # lines repeat: the lists are balanced
-                        splits.setdefault(line.strip().lower(), split)
+    for split in ("train", "test"):
+        for path in find_lists(folder, f"{split}list_*.txt"):
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                splits.setdefault(line.strip().lower(), split)  # lines repeat, to balance kinds
 
     def complete(named: Named, media: str) -> Named:
         if not splits:

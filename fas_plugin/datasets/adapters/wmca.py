@@ -19,6 +19,7 @@ from fas_plugin.datasets.adapters.base import (
     Named,
     Place,
     by_pattern,
+    find_lists,
 )
 from fas_plugin.labels import FasClass, Label
 
@@ -83,18 +84,13 @@ def _parse(place: Place) -> Named:
 def _complete(folder: Path) -> Complete:
     """Splits from a CSV file with a path and a group per row, as the protocols have them."""
     splits: dict[str, str] = {}
-    for parent in (folder, folder / "documentation", folder / "protocols", folder / "protocol"):
-        for path in sorted(parent.glob("*.csv")):
-            if "grandtest" not in path.name.lower():
-                continue
-            with path.open(encoding="utf-8", errors="replace", newline="") as rows:
-                for row in csv.reader(rows):
-                    stem = row[0].rpartition("/")[2].partition(".")[0] if row else ""
-                    group = next(
-                        (_SPLITS[c] for c in map(str.strip, row[1:]) if c in _SPLITS), None
-                    )
-                    if group:
-                        splits[stem.strip()] = group
+    for path in find_lists(folder, "*grand*test*.csv"):
+        with path.open(encoding="utf-8", errors="replace", newline="") as rows:
+            for row in csv.reader(rows):
+                stem = row[0].rpartition("/")[2].partition(".")[0] if row else ""
+                group = next((_SPLITS[c] for c in map(str.strip, row[1:]) if c in _SPLITS), None)
+                if group:
+                    splits[stem.strip()] = group
 
     def complete(named: Named, media: str) -> Named:
         if not splits:

@@ -63,9 +63,9 @@ def _siw(tiny: bool) -> Layout:
         "Train": (3, 11) if tiny else (3, 11, 54, 92),
         "Test": (102, 153) if tiny else (12, 102, 114, 153),
     }
-    kinds = {(1, 1): None, (1, 2): None, (2, 1): "print", (2, 2): "print"} | {
-        (3, medium): "replay" for medium in range(1, 5)
-    }
+    kinds = {(1, 1): None, (1, 2): None, (2, 1): "print", (3, 1): "replay", (3, 4): "replay"}
+    if not tiny:
+        kinds |= {(2, 2): "print", (3, 2): "replay", (3, 3): "replay"}
     clips = []
     for split, ids in subjects.items():
         for subject, ((kind, medium), instrument) in product(ids, kinds.items()):
@@ -101,7 +101,7 @@ def _siw_mv2(tiny: bool) -> Layout:
     count = 2 if tiny else 6
     lists: dict[str, list[str]] = {}
     clips = []
-    for subject in range(count * 4):
+    for subject in range(count * 2):
         split = "train" if subject % 2 else "test"
         lists.setdefault(f"{split}list_live", []).append(f"Live_{subject}")
         clips.append(_video(f"Live/Live_{subject}.mov", subject, None, split, (240, 320)))
@@ -122,7 +122,7 @@ def _siw_mv2(tiny: bool) -> Layout:
 def _rose(tiny: bool) -> Layout:
     subjects = {
         "train": (2, 3) if tiny else (2, 3, 4, 5),
-        "test": (10, 20) if tiny else (10, 11, 18, 20),
+        "test": (10,) if tiny else (10, 11, 18, 20),
     }
     kinds = {
         "G": None,
@@ -154,7 +154,7 @@ def _wmca(tiny: bool) -> Layout:
     subjects = {
         "train": (35, 5) if tiny else (35, 5, 1, 2),
         "dev": (36,) if tiny else (36, 40),
-        "eval": (72, 73) if tiny else (72, 73, 74),
+        "eval": (72,) if tiny else (72, 73, 74),
     }
     attacks = {
         (1, 5): "partial.glasses",
@@ -202,7 +202,7 @@ def _wmca(tiny: bool) -> Layout:
 def _hkbu_v2(tiny: bool) -> Layout:
     clips = []
     for subject in (1, 9) if tiny else (1, 5, 9, 12):
-        for cls, camera, light in product(("real", "attack"), (1, 4, 7), (1, 6)):
+        for cls, camera, light in product(("real", "attack"), (1, 4, 7), (1,) if tiny else (1, 6)):
             # The release writes one subject without its zero in the names of attacks.
             last = "9" if (subject, cls) == (9, "attack") else f"{subject:02}"
             path = f"{cls}/{subject:02}/{camera:02}_{light:02}_{last}.avi"
@@ -230,7 +230,7 @@ def _casia_3dmask(tiny: bool) -> Layout:
             path = f"Real/{person}/{condition}.MOV"
             clips.append(_video(path, subject, None, "none", (180, 320)))
             lines.append(f"1,Real_{person}_{condition}")
-        for level, condition in product((1, 2, 3), (1, 6)):
+        for level, condition in product((1, 2, 3), (1,) if tiny else (1, 6)):
             path = f"Fake/{person}/{level}/{condition}.MOV"
             clips.append(_video(path, subject, "mask", "none", (180, 320)))
             lines.append(f"-1,Fake_{person}_{level}_{condition}")
@@ -241,7 +241,7 @@ def _hifimask(tiny: bool) -> Layout:
     people = {
         "train": ("1_05", "2_51") if tiny else ("1_05", "1_12", "2_51", "3_49"),
         "dev": ("3_63",),
-        "test": ("1_02", "2_66") if tiny else ("1_02", "2_66", "3_70"),
+        "test": ("1_02",) if tiny else ("1_02", "2_66", "3_70"),
     }
     kinds = {0: None, 1: "mask.transparent", 2: "mask.plaster", 3: "mask.resin"}
     clips, files = [], {}

@@ -49,7 +49,7 @@ def _parse(place: Place) -> Named:
         return named.assuming(
             "no train or test folder: subject numbers are taken as they are",
             subject=f"unknown-{number:02}",
-            clip=f"{number}/{stem}",
+            clip=place.path,
         )
     subject = number + (_SUBJECTS["train"] if named.split == "test" else 0)
     return replace(named, subject=f"{subject:02}", clip=f"{subject}/{stem}")

@@ -74,7 +74,7 @@ def _parse(place: Place) -> Named:
         named = Named(
             label=_LABELS[device.lower()],
             subject=client,
-            clip=f"{support}/{name}",
+            clip=f"{support or place.path}/{name}",
             pai_code=f"{device}_{kind}".lower(),
             session=f"{session}/{light.lower()}",
             device="webcam",

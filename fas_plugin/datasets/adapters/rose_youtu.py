@@ -1,6 +1,6 @@
 """ROSE-Youtu: ``[train|test]/<subject>/<L>_<S>_<D>_<x>_<E>_<p>_<N>.mp4``, e.g. ``G_NT_5s_g_E_2_1``.
 
-L class (G genuine, Ps still print, Pq quivering print, Vl and Vm replays, Mc, Mf and Mu paper masks),
+L class (G genuine, Ps still print, Pq quivering print, Vl and Vm replays, Mc, Mf, Mu and Ml paper masks),
 S talking or not, D phone, x glasses, E room, p subject, N number. The phones store many clips turned;
 which ones depends on the decoder, so the face detector decides where the container has no tag.
 """
@@ -12,7 +12,7 @@ from dataclasses import replace
 from fas_plugin.datasets.adapters.base import Adapter, Named, Place, by_pattern
 
 _name = by_pattern(
-    r"(?:\d{1,3}_)?(?P<code>G|Ps|Pq|Vl|Vm|Mc|Mf|Mu)_(?P<session>(?:T|NT)_(?P<device>[a-z0-9]+)"
+    r"(?:\d{1,3}_)?(?P<code>G|Ps|Pq|Vl|Vm|Mc|Mf|Mu|Ml)_(?P<session>(?:T|NT)_(?P<device>[a-z0-9]+)"
     r"_(?:g|wg)_[a-z0-9]+)_(?P<subject>\d{1,3})_\d+",
     labels={
         "g": "real",
@@ -23,8 +23,9 @@ _name = by_pattern(
         "mc": "spoof:mask.paper",
         "mf": "spoof:mask.paper",
         "mu": "spoof:mask.paper",
+        "ml": "spoof:mask.paper",
     },
-    splits={"train": "train", "test": "test"},
+    splits={"train": "train", "adaptation": "train", "test": "test"},
 )
 
 

@@ -95,15 +95,58 @@ def _add_data(commands) -> None:
 
     parser = add_command(
         commands,
-        "export",
-        _export,
-        "Split a manifest by a protocol and write OpenRLHF prompt datasets.",
-        "fas-plugin data export data/faces data/prompts-M --protocol ocim_loo_M",
+        "show",
+        _show,
+        "Draw contact sheets of prepared faces, a row per dataset, class and instrument: a picture "
+        "and a page that opens offline.",
+        "fas-plugin data show data/faces",
     )
     parser.add_argument("faces", type=Path, help="folder that prepare wrote")
-    parser.add_argument("out", type=Path, help="folder for train, validation and test.jsonl")
-    parser.add_argument("--protocol", required=True, help="protocol: name or JSON file")
+    parser.add_argument("--out", type=Path, help="folder for the sheets; default: FACES itself")
+    parser.add_argument("--columns", type=int, default=8, help="faces in a row")
+    parser.add_argument("--seed", type=int, default=0)
+
+    parser = add_command(
+        commands,
+        "protocol",
+        _protocol,
+        "List the protocols; or, for a manifest, the table of one and what its parts share "
+        "(subjects, clips, near-duplicate pictures). The exit status is 1 if they share something.",
+        "fas-plugin data protocol\n"
+        "  fas-plugin data protocol ocim_loo_M data/faces\n"
+        "  fas-plugin data protocol mine.yaml data/faces",
+    )
+    parser.add_argument("protocol", nargs="?", help="name, or JSON or YAML file; default: list all")
+    parser.add_argument("faces", type=Path, nargs="?", help="folder that prepare wrote")
+    parser.add_argument("--seed", type=int, default=0, help="of the validation subjects")
+
+    parser = add_command(
+        commands,
+        "export",
+        _export,
+        "Split a manifest by a protocol and write prompt datasets for OpenRLHF, TRL, verl or "
+        "ms-swift.",
+        "fas-plugin data export data/faces data/prompts-M --protocol ocim_loo_M\n"
+        "  fas-plugin data export data/faces data/clips-M --protocol ocim_loo_M --frames 4",
+    )
+    parser.add_argument("faces", type=Path, help="folder that prepare wrote")
+    parser.add_argument("out", type=Path, help="folder for the parts train, validation and test")
+    parser.add_argument("--protocol", required=True, help="name, or JSON or YAML file")
     parser.add_argument("--prompt", default="task_solving", help="name of a prompt")
+    parser.add_argument(
+        "--frames", type=int, default=1, metavar="K", help="frames of a clip in each prompt"
+    )
+    parser.add_argument(
+        "--format",
+        default="jsonl",
+        help="jsonl (default), parquet or datasets, for OpenRLHF; trl; verl; ms-swift. datasets and "
+        "trl hold the images, the others their paths",
+    )
+    parser.add_argument(
+        "--drop-leaks",
+        action="store_true",
+        help="take out of training and validation what they share with the test, instead of refusing",
+    )
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -166,24 +209,73 @@ def _prepare(options: argparse.Namespace) -> int:
     return 0 if summary.complete else SKIPPED
 
 
+def _show(options: argparse.Namespace) -> None:
+    from fas_plugin.datasets.show import show
+
+    for path in show(options.faces, options.out, columns=options.columns, seed=options.seed):
+        print(path)
+
+
+def _protocol(options: argparse.Namespace) -> int:
+    from fas_plugin.datasets.protocols import (
+        describe,
+        load_protocol,
+        protocol_names,
+        split_records,
+        table,
+    )
+
+    if options.protocol is None:
+        print("\n".join(describe(load_protocol(name)) for name in protocol_names()))
+        return 0
+    protocol = load_protocol(options.protocol)
+    if options.faces is None:
+        print(f"{describe(protocol)}\n  {protocol.reference}")
+        return 0
+    from fas_plugin.datasets.leakage import find_leaks
+    from fas_plugin.datasets.record import iter_manifest
+
+    splits = split_records(
+        protocol, iter_manifest(options.faces / "manifest.jsonl"), seed=options.seed
+    )
+    print(table(splits))
+    report = find_leaks(splits, options.faces)
+    print(report)
+    return int(bool(report.leaks))
+
+
 def _export(options: argparse.Namespace) -> None:
     from fas_plugin.datasets.export import export_prompts
-    from fas_plugin.datasets.protocols import check_leakage, load_protocol, split_records
-    from fas_plugin.datasets.record import read_manifest
+    from fas_plugin.datasets.leakage import check_leakage, drop_leaks
+    from fas_plugin.datasets.protocols import load_protocol, split_records
+    from fas_plugin.datasets.record import iter_manifest
     from fas_plugin.prompts import get_prompt
 
-    prompt = get_prompt(options.prompt)
+    if options.frames < 1:
+        raise ValueError(f"--frames {options.frames}: expected 1 or more")
+    prompt = get_prompt(options.prompt, options.frames)
     protocol = load_protocol(options.protocol)
-    records = read_manifest(options.faces / "manifest.jsonl")
-    splits = split_records(protocol, records, seed=options.seed)
-    check_leakage(splits)
+    manifest = iter_manifest(options.faces / "manifest.jsonl")
+    splits = split_records(protocol, manifest, seed=options.seed)
+    if options.drop_leaks:
+        before = {part: len(records) for part, records in splits.parts.items()}
+        splits, report = drop_leaks(splits, options.faces)
+        print(report)
+        for part, records in splits.parts.items():
+            if len(records) < before[part]:
+                print(f"  {before[part] - len(records)} records taken out of {part}")
+    else:
+        check_leakage(splits, options.faces)
+    if splits.missing:
+        print(f"warning: not in the manifest, so not tested: {', '.join(splits.missing)}")
     print(
         export_prompts(
             splits,
             options.faces,
             options.out,
-            prompt=prompt.text,
-            prompt_id=prompt.id,
+            prompt=prompt,
             seed=options.seed,
+            frames=options.frames,
+            export_format=options.format,
         )
     )

@@ -233,6 +233,8 @@ def _settings(
             f"unknown dataset {unknown[0]!r}; expected some of "
             + ", ".join(f"{name} ({adapter.title})" for name, adapter in ADAPTERS.items())
         )
+    for name in domains or ():
+        find_folder(root, ADAPTERS[name])
     if not domains:
         domains = [name for name, adapter in ADAPTERS.items() if _is_there(root, adapter)]
         if not domains:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fas_plugin.datasets.record import read_manifest
 from fas_plugin.datasets.synthetic import TWINS, make_twins
 
 
@@ -11,3 +12,9 @@ def twins(tmp_path_factory):
     root = tmp_path_factory.mktemp("twins") / "root"
     make_twins(root, [domain for domain in TWINS if domain not in "OCIM"], size="tiny")
     return root
+
+
+@pytest.fixture(scope="session")
+def records(faces):
+    """The manifest of the tiny synthetic OCIM."""
+    return read_manifest(faces / "manifest.jsonl")

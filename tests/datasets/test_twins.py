@@ -152,6 +152,16 @@ def test_lists_are_found_below_further_levels_of_archives(twins, tmp_path, domai
     assert [clip.label for clip in after] == [clip.label for clip in before]
 
 
+def test_the_grandtest_list_of_wmca_may_have_further_columns(twins, tmp_path):
+    shutil.copytree(twins / "WMCA", tmp_path / "WMCA")
+    path = tmp_path / "WMCA/documentation/grandtest.csv"
+    rows = [f"{i},{i % 9},{line}" for i, line in enumerate(path.read_text().splitlines())]
+    path.unlink()
+    (tmp_path / "WMCA/WMCA_Grandtest.txt").write_text("\n".join(rows))
+    before, after = (list_clips(root, ADAPTERS["W"])[0] for root in (twins, tmp_path))
+    assert [clip.split for clip in after] == [clip.split for clip in before]
+
+
 @pytest.mark.parametrize(
     ("domain", "lists"),
     [("HIFI", "protocol"), ("W", "documentation"), ("SIWMV2", "trainlist_all.txt")],

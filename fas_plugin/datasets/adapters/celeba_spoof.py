@@ -111,7 +111,10 @@ def _boxes(path: Path, width: int, height: int) -> Mapping[int, Box]:
         cells = path.read_text(encoding="utf-8", errors="replace")[:1000].split()
         x, y, w, h = (float(cell) for cell in cells[:4])
         box = Box(
-            *(round(v * s / 224) for v, s in zip((x, y, w, h), (width, height) * 2, strict=True))
+            round(x * width / 224),
+            round(y * height / 224),
+            round(w * width / 224),
+            round(h * height / 224),
         )
     except (ValueError, OverflowError):
         return {}

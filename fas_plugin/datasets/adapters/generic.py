@@ -147,11 +147,11 @@ def _box(value: Any) -> Box | None:
     cells = value if isinstance(value, list) else re.split(r"[\s,;]+", str(value).strip("[]() "))
     try:
         x, y, width, height = (round(float(cell)) for cell in cells)
+        if width > 0 and height > 0:
+            return Box(x, y, width, height)
     except (TypeError, ValueError, OverflowError):
-        width = height = 0
-    if width <= 0 or height <= 0:
-        raise NotAClip(f"field box: {str(value)[:60]!r}; expected x, y, width, height")
-    return Box(x, y, width, height)
+        pass
+    raise NotAClip(f"field box: {str(value)[:60]!r}; expected x, y, width, height")
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fas_plugin.datasets.adapters.base import (
     Adapter,
@@ -47,7 +48,8 @@ def _boxes(path: Path, width: int, height: int) -> Mapping[int, Box]:
 
     try:
         with h5py.File(path) as file:
-            eyes = file["Eye_Pos"][:]
+            dataset = file["Eye_Pos"]
+            eyes: Any = dataset[:] if isinstance(dataset, h5py.Dataset) else ()
         boxes = {i: box_from_eyes(*(int(v) for v in row[:4])) for i, row in enumerate(eyes)}
     except (OSError, KeyError, TypeError, ValueError, IndexError):
         return {}

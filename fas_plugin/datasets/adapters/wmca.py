@@ -7,7 +7,6 @@ not read from a list, so every instrument is reported as an assumption; classes 
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +52,7 @@ SPECIES = {
     )
     for pai in _numbers(pais)
 }
+_STEM = re.compile(r"(?<![\d_])\d{3}_\d\d_\d{3}_\d_\d\d(?![\d_])")
 _OTHER_CHANNELS = re.compile(r"(?:^|[_-])cdit$|^(?:depth|ir|infrared|thermal)$")
 _SPLITS = {"train": "train", "dev": "dev", "eval": "test", "test": "test"}
 
@@ -82,15 +82,17 @@ def _parse(place: Place) -> Named:
 
 
 def _complete(folder: Path) -> Complete:
-    """Splits from a CSV file with a path and a group per row, as the protocols have them."""
+    """Splits from the grandtest list: rows with a path and a group among their columns."""
     splits: dict[str, str] = {}
-    for path in find_lists(folder, "*grand*test*.csv"):
-        with path.open(encoding="utf-8", errors="replace", newline="") as rows:
-            for row in csv.reader(rows):
-                stem = row[0].rpartition("/")[2].partition(".")[0] if row else ""
-                group = next((_SPLITS[c] for c in map(str.strip, row[1:]) if c in _SPLITS), None)
-                if group:
-                    splits[stem.strip()] = group
+    for path in find_lists(folder, "*grand*test*"):
+        if path.suffix.lower() not in (".csv", ".txt"):
+            continue
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            cells = [cell.strip() for cell in line.split(",")]
+            group = next((_SPLITS[cell] for cell in cells if cell in _SPLITS), None)
+            name = _STEM.search(line)
+            if name and group:
+                splits[name[0]] = group
 
     def complete(named: Named, media: str) -> Named:
         if not splits:

@@ -169,7 +169,9 @@ def _wmca(tiny: bool) -> Layout:
     for group, ids in subjects.items():
         for position, subject in enumerate(ids):
             session = position % 7 + 1
-            stems = [(f"{subject:03}_{session:02}_000_0_00", None, subject)]
+            stems: list[tuple[str, str | None, int]] = [
+                (f"{subject:03}_{session:02}_000_0_00", None, subject)
+            ]
             for number, ((kind, pai), instrument) in enumerate(attacks.items()):
                 client = 500 + 10 * subject + number if kind in (1, 2) else subject
                 presenter = subject if kind < 3 else 0
@@ -247,8 +249,8 @@ def _hifimask(tiny: bool) -> Layout:
     clips, files = [], {}
     for split, names in people.items():
         lines = []
-        for person, (kind, instrument) in product(names, kinds.items()):
-            number = int(person[2:])
+        for person, kind in product(names, kinds):
+            number, instrument = int(person[2:]), kinds[kind]
             name = f"{person}_{kind}_{number % 6 + 1}_{number % 7}_{number % 9}"
             lines.append(f"Data/{name} {int(bool(instrument))}")
             clips.append(

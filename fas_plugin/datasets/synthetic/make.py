@@ -190,6 +190,7 @@ def render_clip(
     middle = (box[0] + box[2] / 2, box[1] + box[3] * 0.55)
     sway = 1.4 if clip.handheld else 0.5
     shift = random.normal(0, sway, 2)
+    scene, offset = open_eyes, shift
     frames, boxes, eye_points = [], [], []
     for index in range(clip.frames):
         # A scene is rendered anew twice a clip, the second time with closed eyes where they are

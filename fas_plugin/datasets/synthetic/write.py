@@ -6,6 +6,7 @@ import fractions
 import io
 import os
 from pathlib import Path
+from typing import cast
 
 import av
 import cv2
@@ -121,7 +122,8 @@ def _write_video(
     path: Path, container: str, frames: list[np.ndarray], clip: Clip, quality: dict[str, str]
 ) -> None:
     with av.open(str(path), "w", format=container, options={"fflags": "+bitexact"}) as out:
-        stream = out.add_stream(clip.codec, rate=fractions.Fraction(FRAME_RATE), options=quality)
+        rate = fractions.Fraction(FRAME_RATE)
+        stream = cast(av.VideoStream, out.add_stream(clip.codec, rate=rate, options=quality))
         stream.width, stream.height = clip.size
         stream.pix_fmt = "yuvj420p" if clip.codec == "mjpeg" else "yuv420p"
         stream.codec_context.thread_count = 1

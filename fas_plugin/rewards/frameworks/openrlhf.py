@@ -13,7 +13,8 @@ import logging
 import os
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from fas_plugin.labels import FasClass
 from fas_plugin.prompts import opening
@@ -28,6 +29,8 @@ _IMAGES = re.compile(
     r"|\[IMG(?:_BREAK|_END)?\]|<\|placeholder\|>"
 )
 _IMAGE_RUN = re.compile(f"(?:{_IMAGES.pattern})*")
+#: Longer prompts are not remembered. Characters.
+_MAX_REMEMBERED = 20_000
 #: How an assistant's turn starts in the chat templates of VLM families.
 _ASSISTANT_HEADERS = (
     "<|im_start|>assistant\n",
@@ -104,31 +107,46 @@ def extract_response(query: str, prompt: str) -> str:
     to what follows as many assistant headers as the prompt has, and last to the empty string: what
     may be instructions is never read as the policy's words.
     """
-    end = _end_of_prompt(query, prompt)
-    header = next((h for h in _ASSISTANT_HEADERS if h in prompt), None)
-    turns = prompt.count(header) if header else 0
+    form = _form(prompt) if len(prompt) <= _MAX_REMEMBERED else _form.__wrapped__(prompt)
+    end = _end_of_prompt(query, form.pieces)
+    header = form.header
     # More headers than the prompt has: what was found is the policy's copy of the prompt.
-    if end is not None and (header is None or query.count(header, 0, end) == turns):
+    if end is not None and (header is None or query.count(header, 0, end) == form.turns):
         return query[end:]
     if header is None:
         _warn_once()
         return ""
-    parts = query.split(header, turns)
-    return parts[turns] if len(parts) > turns else ""
+    parts = query.split(header, form.turns)
+    return parts[form.turns] if len(parts) > form.turns else ""
 
 
-def _end_of_prompt(query: str, prompt: str) -> int | None:
+class _Form(NamedTuple):
+    """What there is to know of a prompt: the pieces between its images, the assistant header of its
+    chat template, and how often that stands in it."""
+
+    pieces: tuple[str, ...]
+    header: str | None
+    turns: int
+
+
+@lru_cache(maxsize=256)  # a group of completions shares its prompt
+def _form(prompt: str) -> _Form:
+    header = next((h for h in _ASSISTANT_HEADERS if h in prompt), None)
+    turns = prompt.count(header) if header else 0
+    return _Form(tuple(_IMAGES.split(prompt)), header, turns)
+
+
+def _end_of_prompt(query: str, pieces: tuple[str, ...]) -> int | None:
     """Where the prompt ends in ``query``: its pieces between images, found one after the other."""
-    position = start = 0
-    for image in _IMAGES.finditer(prompt):
-        found = query.find(prompt[start : image.start()], position)
+    position = 0
+    for i, piece in enumerate(pieces):
+        if i:
+            position = _IMAGE_RUN.match(query, position).end()  # type: ignore[union-attr]
+        found = query.find(piece, position)
         if found < 0:
             return None
-        position = found + image.start() - start
-        position = _IMAGE_RUN.match(query, position).end()  # type: ignore[union-attr]
-        start = image.end()
-    found = query.find(prompt[start:], position)
-    return None if found < 0 else found + len(prompt) - start
+        position = found + len(piece)
+    return position
 
 
 @cache

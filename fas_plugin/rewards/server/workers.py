@@ -27,7 +27,7 @@ from fas_plugin.rewards.judges import LOCAL
 from fas_plugin.rewards.server import logs
 from fas_plugin.rewards.server.app import RewardApp, read_preset
 from fas_plugin.rewards.server.options import TOKEN_VARIABLE, Options
-from fas_plugin.rewards.server.protocol import LimitedProtocol
+from fas_plugin.rewards.server.protocol import LimitedProtocol, end_late
 from fas_plugin.rewards.server.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -245,6 +245,7 @@ def _serve(
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         backlog=_BACKLOG,
@@ -270,9 +271,14 @@ def _serve(
             server.should_exit = True
 
         loop.add_reader(alive, stop)
-        beating = loop.create_task(_beat(tally))
+        often = min(0.5, options.header_seconds / 4)
+        tasks = [
+            loop.create_task(_beat(tally)),
+            loop.create_task(end_late(server.server_state.connections, often)),
+        ]
         await server.serve([listener])
-        beating.cancel()
+        for task in tasks:
+            task.cancel()
 
     asyncio_run(serve(), loop_factory=config.get_loop_factory())
 

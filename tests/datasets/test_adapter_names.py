@@ -467,8 +467,8 @@ def test_long_names_of_digits_and_separators_are_refused_at_once():
 
 def test_what_is_inferred_is_said():
     assert "published counts" in get_adapter("wmca").read("098_01_035_3_13.hdf5").assumed[0]
-    assert "unused" not in get_adapter("wmca").read("R_RGB/098_01_035_3_13.hdf5").assumed
-    assert get_adapter("wmca").read("R_CDIT/098_01_035_3_13.hdf5").unused
+    assert not get_adapter("wmca").read("preprocessed-face-station_RGB/098_01_035_3_13").unused
+    assert get_adapter("wmca").read("preprocessed-face-station_CDIT/098_01_035_3_13.hdf5").unused
     other = get_adapter("oulu_npu").read("Train_files/1_1_36_1.avi")
     assert other.split == "test" and "published lists" in other.assumed[0]
 

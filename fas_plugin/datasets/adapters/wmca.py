@@ -53,7 +53,7 @@ SPECIES = {
     for pai in _numbers(pais)
 }
 _STEM = re.compile(r"(?<![\d_])\d{3}_\d\d_\d{3}_\d_\d\d(?![\d_])")
-_OTHER_CHANNELS = re.compile(r"(?:^|[_-])cdit$|^(?:depth|ir|infrared|thermal)$")
+_OTHER_CHANNELS = re.compile(r"station_cdit$|^(?:depth|ir|infrared|thermal)$")
 _SPLITS = {"train": "train", "dev": "dev", "eval": "test", "test": "test"}
 
 

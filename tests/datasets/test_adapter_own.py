@@ -59,6 +59,7 @@ ROWS = [
     {"path": "a/notes.txt", "label": "real"},
     {"path": "", "label": "real"},
     {"path": "a/1.mp4", "label": "real"},
+    {"path": "a/1.mov", "label": "real"},
     {"path": "a/gone.mp4", "label": "real"},
 ]
 REASONS = {
@@ -69,6 +70,7 @@ REASONS = {
     "a/4.mp4": "field box",
     "a/notes.txt": "not the name of a video",
     "a/1.mp4": "listed twice",
+    "a/1.mov": "listed twice",
     "a/gone.mp4": "listed, but not there",
 }
 
@@ -88,7 +90,7 @@ def as_json_lines(rows):
 @pytest.mark.parametrize(("name", "text"), [("clips.csv", as_csv), ("clips.jsonl", as_json_lines)])
 def test_lists_are_read_and_every_bad_row_is_named(tmp_path, name, text):
     folder = tmp_path / "own"
-    for media in ("a/1.mp4", "a/2.png", "a/3.mp4", "a/4.mp4", "a/notes.txt"):
+    for media in ("a/1.mp4", "a/1.mov", "a/2.png", "a/3.mp4", "a/4.mp4", "a/notes.txt"):
         write(folder / media)
     write(tmp_path / "outside.mp4")
     (folder / "a/link.mp4").symlink_to(tmp_path / "outside.mp4")
@@ -107,7 +109,7 @@ def test_lists_are_read_and_every_bad_row_is_named(tmp_path, name, text):
         2 if name == "clips.jsonl" else 0
     )
     [found] = scan(tmp_path)
-    assert found.faults == len(skipped) == 13 + 2 * (name == "clips.jsonl")
+    assert found.faults == len(skipped) == 14 + 2 * (name == "clips.jsonl")
 
 
 def test_a_list_must_have_its_columns_and_be_the_only_one(tmp_path):

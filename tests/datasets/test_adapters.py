@@ -200,3 +200,16 @@ def test_a_subject_in_both_lists_is_refused(ocim, tmp_path):
     lists[0].write_text(lists[0].read_text() + lists[1].read_text())
     with pytest.raises(DatasetError, match=r"client \d+ is in both train_sub_list.txt and"):
         list_clips(tmp_path, ADAPTERS["M"])
+
+
+def test_extracted_frames_are_one_clip_and_no_frame_is_there_twice(tmp_path):
+    folder = tmp_path / "CASIA-FASD/train_release/1/HR_1"
+    folder.mkdir(parents=True)
+    for name in ("0007.png", "0002.png", "0010.png", "0002.jpg"):
+        (folder / name).write_bytes(b"x")
+    [clip], [skipped] = list_clips(tmp_path, ADAPTERS["C"])
+    assert clip.frames == ((2, "0002.jpg"), (7, "0007.png"), (10, "0010.png"))
+    assert clip.video == "C/train_release/1/HR_1" and clip.kind == "images"
+    assert clip.media == "train_release/1/HR_1/0002.jpg" and clip.size == 3
+    assert clip.frame_media("0007.png") == "train_release/1/HR_1/0007.png"
+    assert skipped == "CASIA-FASD/train_release/1/HR_1/0002.png: frame 2 as 0002.jpg"

@@ -183,7 +183,7 @@ def iter_clips(
     seen: dict[str, str] = {}
     for relative, names in _walk(folder, found):
         siblings = names.keys()
-        frames: dict[str, list[tuple[int, str]]] = {}
+        frames: dict[str, dict[int, str]] = {}
         parts: dict[str, tuple[Named, str]] = {}
 
         def exists(path: str, relative=relative, siblings=siblings) -> bool:
@@ -210,7 +210,9 @@ def iter_clips(
             if not size:
                 found.empty.append(media)
             if frame is not None and named.clip in frames:
-                frames[named.clip].append((frame, name))
+                other = frames[named.clip].setdefault(frame, name)
+                if other != name:
+                    found.skip(media, f"frame {frame} as {other}")
                 continue
             first = seen.setdefault(named.clip, media)
             if first is not media:
@@ -218,7 +220,7 @@ def iter_clips(
                 continue
             found.assumed.update(named.assumed)
             if frame is not None:
-                frames[named.clip] = [(frame, name)]
+                frames[named.clip] = {frame: name}
                 parts[named.clip] = (
                     named,
                     "/".join((*relative.split("/")[: len(place.folders)], place.stem)),
@@ -226,7 +228,7 @@ def iter_clips(
                 continue
             yield _clip(folder, adapter, named, media, media.rpartition(".")[0], size, exists)
         for key, (named, video) in parts.items():
-            numbered = tuple(sorted(frames[key]))
+            numbered = tuple(sorted(frames[key].items()))
             first_name = numbered[0][1]
             media = f"{relative}/{first_name}" if relative else first_name
             size = sum(names[name] for _, name in numbered)
@@ -251,10 +253,11 @@ def _listed(folder, adapter, entries, found, step) -> Iterator[Clip]:
             if not _inside(path, root):
                 found.skip(media, "a link that leads out of the dataset's folder")
                 continue
-            if media in seen:
-                found.skip(media, "listed twice")
+            video = media.rpartition(".")[0]
+            if video in seen:
+                found.skip(media, "listed twice (suffixes don't count)")
                 continue
-            seen.add(media)
+            seen.add(video)
             size = os.stat(path).st_size
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "no valid name"
@@ -265,7 +268,6 @@ def _listed(folder, adapter, entries, found, step) -> Iterator[Clip]:
         found.assumed.update(named.assumed)
         name = media.rpartition("/")[2]
         frames = ((0, name),) if split_suffix(name)[1] in IMAGES else ()
-        video = media.rpartition(".")[0]
         yield replace(
             _clip(folder, adapter, named, media, video, size, os.path.isfile, frames), box=box
         )

@@ -46,6 +46,7 @@ class Scan:
         annotated: clips with an annotation.
         published: (split, class) -> published clips; split ``all`` where only totals are known.
         found: files, faults and assumptions.
+        missing: clips of the release that are not there, where its names are known.
         broken: clips whose header could not be opened; only after a check.
         listed: label in a list -> class -> lines, to see which number means what.
     """
@@ -59,6 +60,7 @@ class Scan:
     annotated: int = 0
     published: dict[tuple[str, FasClass], int] = field(default_factory=dict)
     found: Found = field(default_factory=Found)
+    missing: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     listed: Counter[tuple[str, FasClass]] = field(default_factory=Counter)
 
@@ -115,6 +117,7 @@ class Scan:
             ],
             "faults": self.faults,
             "skipped": {"count": found.skips.total(), "files": found.skipped[:MAX_NAMES]},
+            "missing": {"count": len(self.missing), "files": self.missing[:MAX_NAMES]},
             "empty": {"count": len(found.empty), "files": found.empty[:MAX_NAMES]},
             "broken": {"count": len(self.broken), "files": self.broken[:MAX_NAMES]},
             "unused": dict(found.unused),
@@ -159,6 +162,7 @@ class Scan:
         lines += [f"  not used ({n:,}): {text}" for text, n in sorted(found.unused.items())]
         for title, names, count in (
             ("skipped", found.skipped, found.skips.total()),
+            ("missing", self.missing, len(self.missing)),
             ("empty", [printable(name) for name in found.empty], len(found.empty)),
             ("broken", self.broken, len(self.broken)),
         ):
@@ -226,6 +230,10 @@ def _scan_folder(
         _count(result, iter_clips(folder, adapter, result.found, step), check)
     except (DatasetError, OSError) as error:  # its lists contradict each other, or cannot be read
         result.found.skip(str(folder), str(error))
+        return result
+    if adapter.names and result.published:
+        there = result.found.clips
+        result.missing = [name for name in adapter.names() if adapter.read(name).clip not in there]
     return result
 
 

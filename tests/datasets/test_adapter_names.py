@@ -363,11 +363,17 @@ def whole_releases():
     )
 
 
+def test_what_a_scan_looks_for_is_known_for_the_releases_below():
+    known = {domain for domain, adapter in ADAPTERS.items() if adapter.names}
+    assert known == {domain for domain, _ in whole_releases()}
+
+
 @pytest.mark.parametrize(("domain", "names"), list(whole_releases()))
 def test_whole_releases_have_the_published_counts(domain, names):
     adapter = ADAPTERS[domain]
     read = [adapter.read(name) for name in names]
     assert len({named.clip for named in read}) == len(names)
+    assert set(adapter.names()) == set(names)  # what a scan looks for
     for split, published in adapter.published.items():
         found = Counter(named.label.cls for named in read if split in (named.split, "all"))
         assert (found["real"], found["spoof"]) == published

@@ -54,7 +54,10 @@ def test_a_whole_release_has_no_fault(tmp_path):
     write(tmp_path / "3DMAD/session01/Data/01_01_06.txt")  # not media: nobody's business
     assert scan(tmp_path)[0].faults == 0
     (tmp_path / "3DMAD/session01/Data/01_01_01.hdf5").unlink()
-    assert scan(tmp_path)[0].short == {("train", REAL): 1}
+    [found] = scan(tmp_path)
+    assert found.short == {("train", REAL): 1} and found.faults == 1
+    assert found.missing == ["session01/Data/01_01_01.hdf5"]
+    assert "missing: 1\n    session01/Data/01_01_01.hdf5" in str(found)
     assert main(["data", "scan", str(tmp_path)]) == 3
 
 

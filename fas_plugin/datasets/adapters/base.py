@@ -112,6 +112,7 @@ class Adapter:
         parse: what the place of a clip says; raises :class:`NotAClip`. Usually :func:`by_pattern`.
         published: files per split and class as published, e.g. ``{"train": (360, 1440)}`` for 360
             bona fide and 1440 attacks; empty where nobody has counted.
+        names: every path of the release, where its grammar leaves nothing open; to name what is missing.
         images: the release holds images: the number in a name is no frame of a video.
         cropped: the release holds face crops: the whole frame is the face.
         turned_clips: clips are stored turned and no tag says so: the face detector finds out.
@@ -130,6 +131,7 @@ class Adapter:
     expected: str
     parse: Callable[[Place], Named]
     published: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    names: Callable[[], Iterable[str]] | None = None
     images: bool = False
     cropped: bool = False
     turned_clips: bool = False

@@ -6,7 +6,9 @@ The stem says the class: 1, 2, HR_1 bona fide; 3, 4, HR_2 warped print; 5, 6, HR
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from fas_plugin.datasets.adapters.base import (
     NO_SPLIT,
@@ -61,6 +63,13 @@ def _stem(stem: str) -> str:
     return f"HR_{number}" if "hr" in stem.lower() else number
 
 
+def _names() -> Iterator[str]:
+    for split, count in _SUBJECTS.items():
+        for subject, kind in product(range(1, count + 1), range(1, 5)):
+            for stem in (2 * kind - 1, 2 * kind, f"HR_{kind}"):
+                yield f"{split}_release/{subject}/{stem}.avi"
+
+
 ADAPTER = Adapter(
     name="casia_fasd",
     title="CASIA-FASD",
@@ -69,4 +78,5 @@ ADAPTER = Adapter(
     expected="train_release/1/1.avi and so on",
     parse=_parse,
     published={"train": (60, 180), "test": (90, 270)},
+    names=_names,
 )

@@ -8,7 +8,9 @@ the clips' names. No version has a published split.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from fas_plugin.datasets.adapters.base import Adapter, Named, NotAClip, Place, by_pattern
 from fas_plugin.labels import FasClass, Label
@@ -52,6 +54,13 @@ def _v1(place: Place, group: str, below: tuple[str, ...]) -> Named:
     )
 
 
+def _names() -> Iterator[str]:
+    for cls, subject, camera, light in product(
+        ("real", "attack"), range(1, 13), range(1, 8), range(1, 7)
+    ):
+        yield f"{cls}/{subject:02}/{camera:02}_{light:02}_{subject:02}.avi"
+
+
 ADAPTER = Adapter(
     name="hkbu_mars",
     title="HKBU-MARs V2",
@@ -60,6 +69,7 @@ ADAPTER = Adapter(
     expected="real/01/01_01_01.avi and so on",
     parse=_parse,
     published={"all": (504, 504)},
+    names=_names,
 )
 V1_ADAPTER = replace(
     ADAPTER,
@@ -69,4 +79,5 @@ V1_ADAPTER = replace(
     folders=("hkbumarsv1+", "hkbumarsv1", "hkbumarsv1plus", "hkbuv1+", "hkbuv1", "h1"),
     expected="s1/<clip> and so on",
     published={},
+    names=None,
 )

@@ -90,6 +90,7 @@ class Found:
         unused: files of the release that are no part of the task, by reason.
         empty: media files without a byte; they are listed as clips all the same.
         assumed: how often something was assumed.
+        clips: the clips (see :class:`Named`) and their media files.
         files: how many files were seen.
     """
 
@@ -98,6 +99,7 @@ class Found:
     unused: Counter[str] = field(default_factory=Counter)
     empty: list[str] = field(default_factory=list)
     assumed: Counter[str] = field(default_factory=Counter)
+    clips: dict[str, str] = field(default_factory=dict)
     files: int = 0
 
     def skip(self, path: str, reason: str) -> None:
@@ -180,7 +182,7 @@ def iter_clips(
         yield from _listed(folder, adapter, entries, found, step)
         return
     complete = adapter.complete(folder) if adapter.complete else None
-    seen: dict[str, str] = {}
+    seen = found.clips
     for relative, names in _walk(folder, found):
         siblings = names.keys()
         frames: dict[str, dict[int, str]] = {}

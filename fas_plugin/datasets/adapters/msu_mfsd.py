@@ -7,8 +7,9 @@ Six bona fide android clips are stored upside down, and the boxes shipped with t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from fas_plugin.datasets.adapters.base import (
@@ -97,6 +98,14 @@ def _clients(folder: Path, name: str) -> list[int]:
     return []
 
 
+def _names() -> Iterator[str]:
+    for client, (camera, suffix) in product(_SPLITS, (("android", "mp4"), ("laptop", "mov"))):
+        start = f"client{client:03}_{camera}_SD"
+        yield f"scene01/real/real_{start}_scene01.{suffix}"
+        for code in ("ipad_video", "iphone_video", "printed_photo"):
+            yield f"scene01/attack/attack_{start}_{code}_scene01.{suffix}"
+
+
 def _boxes(path: Path, width: int, height: int) -> Mapping[int, Box]:
     return {
         index: Box(left, top, right - left, bottom - top, (bx, by, ax, ay) if ax > bx else None)
@@ -113,6 +122,7 @@ ADAPTER = Adapter(
     expected="scene01/real/real_client001_android_SD_scene01.mp4 and so on",
     parse=_parse,
     published={"train": (30, 90), "test": (40, 120)},
+    names=_names,
     complete=_complete,
     annotation=beside(".face"),
     boxes=_boxes,

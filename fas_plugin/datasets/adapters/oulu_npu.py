@@ -6,8 +6,9 @@ P phone 1-6, S session 1-3, UU subject 01-55, F file: 1 bona fide, 2 and 3 print
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from fas_plugin.datasets.adapters.base import (
@@ -55,6 +56,14 @@ def _parse(place: Place) -> Named:
     raise NotAClip(f"subject {named.subject}: expected 01 to 55")
 
 
+def _names() -> Iterator[str]:
+    for split, subjects in _SUBJECTS.items():
+        for phone, session, subject, file in product(
+            range(1, 7), range(1, 4), subjects, range(1, 6)
+        ):
+            yield f"{split.title()}_files/{phone}_{session}_{subject:02}_{file}.avi"
+
+
 def _boxes(path: Path, width: int, height: int) -> Mapping[int, Box]:
     boxes = {}
     for index, *eyes in read_rows(path, ",", 5):
@@ -72,6 +81,7 @@ ADAPTER = Adapter(
     expected="Train_files/1_1_01_1.avi and so on",
     parse=_parse,
     published={"train": (360, 1440), "dev": (270, 1080), "test": (360, 1440)},
+    names=_names,
     annotation=beside(".txt"),
     boxes=_boxes,
 )

@@ -8,7 +8,8 @@ its kind (photo or video) and the light. Enrolment clips are bona fide but not p
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 from fas_plugin.datasets.adapters.base import (
@@ -38,6 +39,14 @@ _LABELS = {
     "mobile": Label(FasClass.SPOOF, "replay.phone"),
     "highdef": Label(FasClass.SPOOF, "replay.tablet"),
 }
+#: Device that shows the attack, camera of the source, kind.
+_ATTACKS = (
+    ("print", "highdef", "photo"),
+    ("mobile", "mobile", "photo"),
+    ("mobile", "mobile", "video"),
+    ("highdef", "highdef", "photo"),
+    ("highdef", "highdef", "video"),
+)
 _SPLITS = {"train": "train", "devel": "dev", "dev": "dev", "test": "test"}
 _CLIENTS = {
     int(client): split
@@ -89,6 +98,17 @@ def _parse(place: Place) -> Named:
     return split_of_subject(named, _CLIENTS[int(client)])
 
 
+def _names() -> Iterator[str]:
+    folders = {"train": "train", "dev": "devel", "test": "test"}
+    for (client, split), light in product(_CLIENTS.items(), ("adverse", "controlled")):
+        start = f"client{client:03}_session01"
+        for take in (1, 2):
+            yield f"{folders[split]}/real/{start}_webcam_authenticate_{light}_{take}.mov"
+        for support, (device, source, kind) in product(("fixed", "hand"), _ATTACKS):
+            name = f"attack_{device}_{start}_{source}_{kind}_{light}.mov"
+            yield f"{folders[split]}/attack/{support}/{name}"
+
+
 def _annotation(media: str, exists: Exists) -> str | None:
     parts = (media.rpartition(".")[0] + ".face").split("/")
     lower = [part.lower() for part in parts[:-1]] + parts[-1:]
@@ -114,6 +134,7 @@ ADAPTER = Adapter(
     expected="train/real/client001_session01_webcam_authenticate_adverse_1.mov and so on",
     parse=_parse,
     published={"train": (60, 300), "dev": (60, 300), "test": (80, 400)},
+    names=_names,
     annotation=_annotation,
     boxes=_boxes,
 )

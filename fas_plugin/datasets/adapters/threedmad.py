@@ -6,8 +6,9 @@ right, then of the left eye.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ def _parse(place: Place) -> Named:
     raise NotAClip(f"subject {named.subject}: expected 01 to 17")
 
 
+def _names() -> Iterator[str]:
+    for session, subject, shot in product(range(1, 4), range(1, 18), range(1, 6)):
+        yield f"session{session:02}/Data/{subject:02}_{session:02}_{shot:02}.hdf5"
+
+
 def _annotation(media: str, exists: Exists) -> str | None:
     return media if media.lower().endswith((".hdf5", ".h5")) else None
 
@@ -64,6 +70,7 @@ ADAPTER = Adapter(
     expected="session01/Data/01_01_01.hdf5 and so on",
     parse=_parse,
     published={"train": (70, 35), "dev": (50, 25), "test": (50, 25)},
+    names=_names,
     annotation=_annotation,
     boxes=_boxes,
 )

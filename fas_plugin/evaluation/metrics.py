@@ -1,24 +1,17 @@
 """Presentation attack detection metrics, in the terms of ISO/IEC 30107-3 and of the field.
 
 Everywhere a score is the probability of bona fide, and a presentation is accepted as bona fide when
-its score reaches the threshold. Rates lie in [0, 1]. A rate over no presentations is NaN.
+its score reaches the threshold. ``real`` marks bona fide, ``species`` holds the attack instrument of
+each presentation (anything for bona fide). Rates lie in [0, 1]; a rate over no presentations is NaN.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from fas_plugin.evaluation.predictions import Prediction, VideoScore, per_video
-from fas_plugin.labels import FasClass
-
-#: Bootstrap replicates behind a confidence interval.
-REPLICATES = 1000
 
 
 @dataclass(frozen=True)
@@ -37,22 +30,18 @@ class Roc:
 
 
 def roc(scores: np.ndarray, real: np.ndarray) -> Roc:
-    """Error rates over all thresholds.
+    """Error rates over all thresholds; a class without presentations gives NaN.
 
     Args:
         scores: (n,) floats.
         real: (n,) booleans, true for bona fide.
     """
-    order = np.argsort(-scores, kind="stable")
-    ordered, is_real = scores[order], real[order].astype(float)
-    last = np.flatnonzero(np.append(np.diff(ordered) != 0, True))  # ties are decided together
-    accepted_real = np.concatenate([[0.0], np.cumsum(is_real)[last]])
-    accepted_attacks = np.concatenate([[0.0], np.cumsum(1 - is_real)[last]])
+    thresholds, attacks, bona_fide = _accepted(scores, real)
     with np.errstate(invalid="ignore", divide="ignore"):
         return Roc(
-            thresholds=np.concatenate([[np.inf], ordered[last]]),
-            apcer=accepted_attacks / np.float64((~real).sum()),
-            bpcer=1 - accepted_real / np.float64(real.sum()),
+            thresholds=thresholds,
+            apcer=attacks / np.float64(attacks[-1]),
+            bpcer=(bona_fide[-1] - bona_fide) / np.float64(bona_fide[-1]),
         )
 
 
@@ -67,135 +56,165 @@ def auc(scores: np.ndarray, real: np.ndarray) -> float:
 def eer(scores: np.ndarray, real: np.ndarray) -> tuple[float, float]:
     """Equal error rate and its threshold.
 
-    The threshold is the point of the ROC where the two error rates differ least; of several such
-    points the strictest. The rate is the mean of both errors there.
+    As in bob.measure: the threshold where the two error rates differ least, of several the strictest;
+    the rate is the mean of both errors there. Compared in whole numbers, so that rounding breaks no tie.
 
     Returns:
         ``(rate, threshold)``; NaN both when a class is missing.
     """
     if not 0 < real.sum() < len(real):
         return math.nan, math.nan
-    curve = roc(scores, real)
-    point = int(np.argmin(np.abs(curve.apcer - curve.bpcer)))
-    return float(curve.apcer[point] + curve.bpcer[point]) / 2, float(curve.thresholds[point])
+    thresholds, attacks, bona_fide = _accepted(scores, real)
+    rejected = bona_fide[-1] - bona_fide
+    point = int(np.argmin(np.abs(attacks * bona_fide[-1] - rejected * attacks[-1])))
+    rate = (attacks[point] / attacks[-1] + rejected[point] / bona_fide[-1]) / 2
+    return float(rate), float(thresholds[point])
+
+
+def apcer(scores: np.ndarray, real: np.ndarray, threshold: float) -> float:
+    """Share of attacks accepted, all instruments pooled (the false acceptance rate)."""
+    return _rate(scores[~real] >= threshold)
+
+
+def bpcer(scores: np.ndarray, real: np.ndarray, threshold: float) -> float:
+    """Share of bona fide rejected (the false rejection rate)."""
+    return _rate(scores[real] < threshold)
 
 
 def hter(scores: np.ndarray, real: np.ndarray, threshold: float) -> float:
     """Half total error rate: the mean of pooled APCER and BPCER at a threshold fixed beforehand."""
-    return (_rate(scores[~real] >= threshold) + _rate(scores[real] < threshold)) / 2
+    return (apcer(scores, real, threshold) + bpcer(scores, real, threshold)) / 2
 
 
-def bpcer_at_apcer(scores: np.ndarray, real: np.ndarray, apcer: float) -> float:
-    """Lowest BPCER at a pooled APCER of at most ``apcer``."""
+def accuracy(scores: np.ndarray, real: np.ndarray, threshold: float) -> float:
+    """Share of right decisions."""
+    return _rate((scores >= threshold) == real)
+
+
+def apcer_by_species(
+    scores: np.ndarray, real: np.ndarray, species: np.ndarray, threshold: float
+) -> dict[str, float]:
+    """APCER of each attack instrument species, by name; ISO's APCER is their maximum."""
+    return {
+        str(name): _rate(scores[~real & (species == name)] >= threshold)
+        for name in np.unique(species[~real])
+    }
+
+
+def apcer_max(
+    scores: np.ndarray, real: np.ndarray, species: np.ndarray, threshold: float
+) -> float:
+    """APCER of ISO/IEC 30107-3: that of the worst species."""
+    return max(apcer_by_species(scores, real, species, threshold).values(), default=math.nan)
+
+
+def threshold_at_apcer(
+    scores: np.ndarray, real: np.ndarray, target: float, species: np.ndarray | None = None
+) -> float:
+    """The laxest threshold whose APCER is at most ``target``.
+
+    Args:
+        target: in [0, 1].
+        species: with it the APCER of every species has to reach the target, as in ISO's BPCER20;
+            without it the pooled one.
+
+    Returns:
+        One of the scores, or infinity, which accepts nothing; NaN without attacks.
+    """
+    if real.all():
+        return math.nan
+    groups = [~real] if species is None else [~real & (species == s) for s in set(species[~real])]
+    candidates = np.append(np.unique(scores), np.inf)
+    strictest = 0
+    for group in groups:
+        attacks = np.sort(scores[group])
+        accepted = len(attacks) - np.searchsorted(attacks, candidates, side="left")
+        strictest = max(strictest, int(np.argmax(accepted / len(attacks) <= target)))
+    return float(candidates[strictest])
+
+
+def threshold_at_bpcer(scores: np.ndarray, real: np.ndarray, target: float) -> float:
+    """The strictest threshold whose BPCER is at most ``target``; NaN without bona fide."""
+    if not real.any():
+        return math.nan
+    candidates = np.append(np.unique(scores), np.inf)
+    rejected = np.searchsorted(np.sort(scores[real]), candidates, side="left")
+    return float(candidates[np.flatnonzero(rejected / real.sum() <= target)[-1]])
+
+
+def bpcer_at_apcer(
+    scores: np.ndarray, real: np.ndarray, target: float, species: np.ndarray | None = None
+) -> float:
+    """Lowest BPCER at an APCER of at most ``target``: 1 − TPR@FPR with attacks as the negatives.
+
+    With ``species`` ISO's figures: BPCER10, BPCER20 and BPCER100 for a target of 1/10, 1/20, 1/100.
+    """
     if not 0 < real.sum() < len(real):
         return math.nan
-    curve = roc(scores, real)
-    return float(curve.bpcer[curve.apcer <= apcer].min())
+    return bpcer(scores, real, threshold_at_apcer(scores, real, target, species))
 
 
-def apcer_by_instrument(videos: Sequence[VideoScore], threshold: float) -> dict[str, float]:
-    """APCER of each attack instrument species."""
-    scores: dict[str, list[float]] = defaultdict(list)
-    for video in videos:
-        if video.label.cls is FasClass.SPOOF:
-            scores[video.label.instrument or "unknown"].append(video.score)
-    return {name: _rate(np.array(values) >= threshold) for name, values in sorted(scores.items())}
+def apcer_at_bpcer(scores: np.ndarray, real: np.ndarray, target: float) -> float:
+    """Lowest pooled APCER at a BPCER of at most ``target``: 1 − TPR@FPR with bona fide as negatives."""
+    if not 0 < real.sum() < len(real):
+        return math.nan
+    return apcer(scores, real, threshold_at_bpcer(scores, real, target))
 
 
-def evaluate(predictions: Sequence[Prediction]) -> dict[str, Any]:
-    """Every number of the report, at the level of clips, as JSON-ready values (NaN becomes null).
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Presentations whose score lies in [``low``, ``high``), the last bin's end included.
 
-    The threshold is the equal-error point of the source-domain validation clips, chosen before the
-    target is looked at. ``hter_at_target_eer`` repeats the field's idealised convention, whose
-    threshold is the target's own equal-error point.
+    Attributes:
+        score: mean score; NaN in an empty bin.
+        real: share of bona fide; NaN in an empty bin.
     """
-    test = [p for p in predictions if p.split == "test"]
-    validation = per_video([p for p in predictions if p.split == "validation"])
-    videos = per_video(test)
-    scores, real = arrays(videos)
-    _, threshold = eer(*arrays(validation))
-    target_eer, target_threshold = eer(scores, real)
-    by_instrument = apcer_by_instrument(videos, threshold)
-    apcer, bpcer = _rate(scores[~real] >= threshold), _rate(scores[real] < threshold)
-    interval = bootstrap(videos, threshold)
-    result = {
-        "frames": len(test),
-        "videos": len(videos),
-        "bona_fide_videos": int(real.sum()),
-        "attack_videos": int((~real).sum()),
-        "validation_videos": len(validation),
-        "threshold": threshold,
-        "hter": (apcer + bpcer) / 2,
-        "hter_interval": interval["hter"],
-        "hter_at_target_eer": hter(scores, real, target_threshold),
-        "target_eer": target_eer,
-        "auc": auc(scores, real),
-        "auc_interval": interval["auc"],
-        "apcer_pooled": apcer,
-        "apcer_max": max(by_instrument.values(), default=math.nan),
-        "apcer_by_instrument": by_instrument,
-        "attack_videos_by_instrument": dict(
-            sorted(
-                Counter(
-                    v.label.instrument or "unknown" for v in videos if v.label.cls is FasClass.SPOOF
-                ).items()
-            )
-        ),
-        "bpcer": bpcer,
-        "bpcer_at_apcer_10": bpcer_at_apcer(scores, real, 0.10),
-        "acer": (max(by_instrument.values(), default=math.nan) + bpcer) / 2,
-        "answer_accuracy": _rate([p.answer is p.label.cls for p in test]),
-        "non_response": _rate([p.answer is None for p in test]),
-        "think_answer_agreement": _rate(
-            [p.answer is not None and p.answer is p.stance for p in test]
-        ),
-    }
-    return _without_nan(result)
+
+    low: float
+    high: float
+    count: int
+    score: float
+    real: float
 
 
-def arrays(videos: Sequence[VideoScore]) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (n,) and whether each is bona fide (n,)."""
-    return (
-        np.array([video.score for video in videos], float),
-        np.array([video.label.cls is FasClass.REAL for video in videos], bool),
-    )
+def calibration(
+    scores: np.ndarray, real: np.ndarray, bins: int = 10
+) -> tuple[float, list[CalibrationBin]]:
+    """Expected calibration error of the score as a probability of bona fide, and its bins.
 
-
-def bootstrap(
-    videos: Sequence[VideoScore], threshold: float, *, seed: int = 0
-) -> dict[str, list[float]]:
-    """95 % intervals of HTER and AUC. Whole subjects are resampled: clips of one are not independent."""
-    scores, real = arrays(videos)
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, video in enumerate(videos):
-        groups[video.subject].append(index)
-    members = [np.array(group) for group in groups.values()]
-    random = np.random.default_rng(seed)
-    samples: dict[str, list[float]] = {"hter": [], "auc": []}
-    for _ in range(REPLICATES if members else 0):
-        chosen = np.concatenate(
-            [members[i] for i in random.integers(len(members), size=len(members))]
+    The error is the mean over presentations of |mean score − share of bona fide| of their bin, over
+    ``bins`` bins of equal width in [0, 1]. NaN without presentations.
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, bins - 1)
+    found, error = [], 0.0
+    for i in range(bins):
+        inside = place == i
+        count = int(inside.sum())
+        score, share = (
+            (float(scores[inside].mean()), float(real[inside].mean())) if count else (math.nan,) * 2
         )
-        samples["hter"].append(hter(scores[chosen], real[chosen], threshold))
-        samples["auc"].append(auc(scores[chosen], real[chosen]))
-    return {name: _percentiles(values) for name, values in samples.items()}
+        found.append(CalibrationBin(float(edges[i]), float(edges[i + 1]), count, score, share))
+        if count:
+            error += count * abs(score - share)
+    return (error / len(scores) if len(scores) else math.nan), found
 
 
-def _percentiles(values: list[float]) -> list[float]:
-    known = [value for value in values if not math.isnan(value)]
-    if not known:
-        return [math.nan, math.nan]
-    return [float(q) for q in np.percentile(known, (2.5, 97.5))]
+def _accepted(
+    scores: np.ndarray, real: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Thresholds from infinity down to the lowest score; attacks and bona fide accepted at each."""
+    order = np.argsort(-scores, kind="stable")
+    ordered, is_real = scores[order], real[order].astype(np.int64)
+    last = np.flatnonzero(np.append(np.diff(ordered) != 0, True)) if len(ordered) else []
+    zero = np.zeros(1, np.int64)  # ties are decided together, hence only the last of each
+    return (
+        np.concatenate([[np.inf], ordered[last]]),
+        np.concatenate([zero, np.cumsum(1 - is_real)[last]]),
+        np.concatenate([zero, np.cumsum(is_real)[last]]),
+    )
 
 
 def _rate(hits: Any) -> float:
     hits = np.asarray(hits, bool)
     return float(hits.mean()) if hits.size else math.nan
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,190 +1,123 @@
-"""vLLM inference over an exported prompt dataset: one prediction with a continuous score per frame."""
+"""Let a system score samples, such that a kill loses nothing that was finished."""
 
 from __future__ import annotations
 
 import json
 import logging
-import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from PIL import Image
 from tqdm import tqdm
 
-from fas_plugin.completion import parse_completion
-from fas_plugin.labels import FasClass
-from fas_plugin.prompts import opening
-from fas_plugin.rewards.stance import stance
+from fas_plugin.evaluation.predictions import (
+    Prediction,
+    PredictionSet,
+    PredictionsError,
+    Sample,
+    check,
+    read_predictions,
+    write_predictions,
+)
+from fas_plugin.evaluation.systems import System
 
 logger = logging.getLogger(__name__)
 
-#: Prompts per call of the engine; finished calls survive a kill.
-CHUNK = 256
-#: Alternatives looked at where the answer word starts (vLLM's default upper limit).
-TOP_LOGPROBS = 20
 
+def predict(system: System, samples: Sequence[Sample], out: Path) -> PredictionSet:
+    """Score ``samples`` and write ``out/predictions.parquet``.
 
-def predict(
-    model: str,
-    prompts: dict[str, Path],
-    out: Path,
-    *,
-    n_samples: int,
-    temperature: float,
-    top_p: float,
-    max_new_tokens: int,
-    max_model_len: int,
-    seed: int,
-    engine_options: dict[str, Any],
-) -> None:
-    """Score every row of the prompt datasets and write one prediction per row to ``out``.
+    Finished predictions lie in ``out/predictions.partial.jsonl`` until all are there; a second call
+    goes on from them. Where the Parquet file is there already it is checked and returned.
 
-    The score is the probability of ``real`` against ``spoof`` at the first token of the answer,
-    averaged over ``n_samples`` sampled reasonings: the policy's own probability that it answers
-    real, with the reasoning integrated out by Monte Carlo.
-
-    Args:
-        model: checkpoint folder or hub name.
-        prompts: split name (``validation``, ``test``) -> JSON Lines prompt dataset.
-        out: JSON Lines predictions. While unfinished they lie in ``<out>.partial``; a second call
-            goes on from there.
-        n_samples: completions per row; the first one is stored.
-        temperature: of sampling; 0 is greedy, for one sample.
-        top_p: share of the probability mass that is sampled from, in (0, 1].
-        max_new_tokens: upper bound of a completion, in tokens.
-        max_model_len: upper bound of prompt and completion, in tokens.
-        seed: of the sampler.
-        engine_options: further arguments of ``vllm.LLM``.
+    Raises:
+        PredictionsError: the folder holds predictions of another system or of other samples, or the
+            system left samples out or gave scores that are no numbers.
     """
-    partial = out.with_name(out.name + ".partial")
-    done = _finished(partial)
-    todo = [
-        (split, row)
-        for split, path in prompts.items()
-        for row in _rows(path)
-        if (split, row["record_id"]) not in done
-    ]
+    path, journal = out / "predictions.parquet", out / "predictions.partial.jsonl"
+    made_by = {"system": dict(system.about), "prompt_id": samples[0].prompt_id}
+    if path.exists():
+        made = read_predictions(path)
+        _refuse_other(path, made.made_by.get("system", {}), system)
+        check(made.predictions, str(path), samples)
+        logger.info("%s: all %d predictions are there", path, len(samples))
+        return made
+    out.mkdir(parents=True, exist_ok=True)
+    by_id = {sample.record_id: sample for sample in samples}
+    done = _finished(journal, by_id, system)
+    todo = [sample for sample in samples if sample.record_id not in done]
     logger.info("%s: %d predictions to make, %d kept from before", out, len(todo), len(done))
-    if todo:
-        from vllm import LLM, SamplingParams
-
-        engine = LLM(
-            model=model,
-            max_model_len=max_model_len,
-            limit_mm_per_prompt={"image": 1},
-            seed=seed,
-            **engine_options,
-        )
-        tokenizer = engine.get_tokenizer()
-        sampling = SamplingParams(
-            n=n_samples,
-            temperature=temperature,
-            top_p=top_p,
-            max_tokens=max_new_tokens,
-            logprobs=TOP_LOGPROBS,
-            skip_special_tokens=False,
-        )
-        with (
-            partial.open("a", encoding="utf-8") as file,
-            tqdm(total=len(todo), desc="predict") as bar,
-        ):
-            for chunk in _chunks(todo):
-                requests = [_request(tokenizer, row) for _, row in chunk]
-                outputs = engine.generate(requests, sampling, use_tqdm=False)
-                for (split, row), request, output in zip(chunk, requests, outputs, strict=True):
-                    opened = opening(request["prompt"])
-                    prediction = _prediction(split, row, opened, output.outputs)
-                    file.write(json.dumps(prediction) + "\n")
-                file.flush()
-                bar.update(len(chunk))
-    os.replace(partial, out)
+    with (
+        journal.open("a", encoding="utf-8") as file,
+        tqdm(total=len(samples), initial=len(done), desc="predict", unit="image") as bar,
+    ):
+        if not done:
+            file.truncate(0)
+            file.write(json.dumps(dict(system.about)) + "\n")
+            file.flush()
+        for prediction in system.predict(todo) if todo else ():
+            file.write(json.dumps(_line(prediction)) + "\n")
+            file.flush()
+            done[prediction.sample.record_id] = prediction
+            bar.update()
+    ordered = tuple(done[s.record_id] for s in samples if s.record_id in done)
+    check(ordered, str(out), samples)
+    made = PredictionSet(ordered, made_by)
+    write_predictions(path, made)
+    journal.unlink()
+    return made
 
 
-def answer_probability(texts: Sequence[str], logprobs: Sequence[dict[int, Any]]) -> float | None:
-    """Probability of ``real`` against ``spoof`` where the answer word of one completion starts.
-
-    Args:
-        texts: the decoded tokens of the completion, in order.
-        logprobs: for each of them, vLLM's alternatives (``decoded_token``, ``logprob``).
-
-    Returns:
-        A probability in [0, 1], renormalised over the two words; None when the completion opens no
-        answer or neither word is among the alternatives.
-    """
-    written = ""
-    for text, alternatives in zip(texts, logprobs, strict=True):
-        if "<answer>" in written and text.strip():
-            mass = dict.fromkeys(FasClass, 0.0)
-            for alternative in alternatives.values():
-                word = (alternative.decoded_token or "").strip().lower()
-                for cls in FasClass:
-                    # A first piece of the word ("sp"), or the word and more ("real</").
-                    if word and (cls.value.startswith(word) or word.startswith(cls.value)):
-                        mass[cls] += math.exp(alternative.logprob)
-            total = sum(mass.values())
-            return mass[FasClass.REAL] / total if total > 0 else None
-        written += text
-    return None
-
-
-def _prediction(
-    split: str, row: dict[str, Any], opened: str, samples: Sequence[Any]
-) -> dict[str, Any]:
-    scores = []
-    for sample in samples:
-        alternatives = sample.logprobs or []
-        texts = [
-            alternatives[i][token].decoded_token or "" for i, token in enumerate(sample.token_ids)
-        ]
-        score = answer_probability(texts, alternatives)
-        if score is None:  # no word to weigh: fall back to what the text says, undecided if nothing
-            score = {FasClass.REAL: 1.0, FasClass.SPOOF: 0.0, None: 0.5}[
-                parse_completion(opened + sample.text).answer
-            ]
-        scores.append(score)
-    shown = opened + samples[0].text
-    completion = parse_completion(shown)
-    argued = stance(completion.think).cls if completion.think else None
+def _line(prediction: Prediction) -> dict:
     return {
-        "record_id": row["record_id"],
-        "video": row["video"],
-        "subject": row["subject"],
-        "domain": row["datasource"],
-        "label": row["label"],
-        "split": split,
-        "score": sum(scores) / len(scores),
-        "completion": shown,
-        "answer": completion.answer and completion.answer.value,
-        "stance": argued and argued.value,
-        "image": row["images"][0],
-        "n_samples": len(samples),
+        "record_id": prediction.sample.record_id,
+        "score": prediction.score,
+        "completions": prediction.completions,
+        "scores": prediction.scores,
+        "sources": prediction.sources,
+        "seconds": prediction.seconds,
     }
 
 
-def _request(tokenizer: Any, row: dict[str, Any]) -> dict[str, Any]:
-    text = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
-    with Image.open(row["images"][0]) as image:
-        return {"prompt": text, "multi_modal_data": {"image": image.convert("RGB")}}
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
-
-
-def _finished(partial: Path) -> set[tuple[str, str]]:
+def _finished(
+    journal: Path, samples: dict[str, Sample], system: System
+) -> dict[str, Prediction]:
     """What an earlier, killed call has finished. Cuts off a line that it did not finish writing."""
-    if not partial.exists():
-        return set()
-    text = partial.read_bytes()
+    if not journal.exists():
+        return {}
+    text = journal.read_bytes()
     whole = text[: text.rfind(b"\n") + 1]
     if len(whole) < len(text):
-        os.truncate(partial, len(whole))
-    rows = map(json.loads, whole.decode("utf-8").splitlines())
-    return {(row["split"], row["record_id"]) for row in rows}
+        os.truncate(journal, len(whole))
+    header, *lines = [json.loads(line) for line in whole.decode("utf-8").splitlines()] or [None]
+    if header is None:
+        return {}
+    _refuse_other(journal, header, system)
+    done = {}
+    for line in lines:
+        sample = samples.get(line["record_id"])
+        if sample is None:
+            raise PredictionsError(
+                f"{journal}: {line['record_id']} is not in the prompt dataset; choose another folder"
+            )
+        done[sample.record_id] = Prediction(
+            sample,
+            line["score"],
+            *(tuple(line[name]) for name in ("completions", "scores", "sources")),
+            line["seconds"],
+        )
+    return done
 
 
-def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (items[i : i + CHUNK] for i in range(0, len(items), CHUNK))
+def _refuse_other(path: Path, before: dict, system: System) -> None:
+    now = json.loads(json.dumps(dict(system.about)))
+    changed = [
+        f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
+    if changed:
+        raise PredictionsError(
+            f"{path} holds predictions with other settings ({'; '.join(changed)}); "
+            "choose another folder, or remove them"
+        )

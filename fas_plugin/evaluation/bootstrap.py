@@ -22,102 +22,115 @@ _LOW = (1 << _SHIFT) - 1
 
 
 @dataclass(frozen=True)
-class Replicates:
-    """Metrics of every replicate, NaN where it drew no bona fide or no attack.
+class AtThreshold:
+    """Error rates of every replicate at one threshold, NaN where it drew none of the class.
 
     Attributes:
-        hter, apcer, bpcer: at the given threshold, pooled over instruments; (replicates,).
-        eer, auc: (replicates,).
-        apcer_by_species: (replicates,) for each instrument, at the given threshold.
-        bpcer_on_grid: lowest BPCER at each pooled APCER of the grid; (replicates, grid).
+        hter, apcer, bpcer: pooled over instruments; (replicates,).
+        by_species: APCER of each instrument; (replicates,).
     """
 
     hter: np.ndarray
     apcer: np.ndarray
     bpcer: np.ndarray
-    eer: np.ndarray
-    auc: np.ndarray
-    apcer_by_species: dict[str, np.ndarray]
-    bpcer_on_grid: np.ndarray
+    by_species: dict[str, np.ndarray]
 
     @property
     def apcer_max(self) -> np.ndarray:
         """The worst instrument of each replicate."""
-        known = [v for v in self.apcer_by_species.values()]
-        if not known:
+        if not self.by_species:
             return np.full(len(self.hter), math.nan)
-        return _nanmax(np.array(known))
+        return _nanmax(np.array(list(self.by_species.values())))
+
+
+@dataclass(frozen=True)
+class OverThresholds:
+    """What every replicate says over all thresholds, NaN where it drew no bona fide or no attack.
+
+    Attributes:
+        eer, auc: (replicates,).
+        bpcer_on_grid: lowest BPCER at each pooled APCER of the grid; (replicates, grid).
+    """
+
+    eer: np.ndarray
+    auc: np.ndarray
+    bpcer_on_grid: np.ndarray
 
 
 def draw_subjects(subjects: int, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
     """How often each subject is drawn in each replicate; (replicates, subjects)."""
     random = np.random.default_rng(seed)
     draws = np.zeros((replicates, subjects), np.int32)
-    for row in draws:
-        row += np.bincount(random.integers(subjects, size=subjects), minlength=subjects).astype(
-            np.int32
-        )
+    for row in draws if subjects else ():
+        row[:] = np.bincount(random.integers(subjects, size=subjects), minlength=subjects)
     return draws
 
 
-def bootstrap(
+def at_threshold(
     scores: np.ndarray,
     real: np.ndarray,
-    subject: Sequence[str] | np.ndarray,
-    *,
-    threshold: float = math.nan,
-    species: np.ndarray | None = None,
-    draws: np.ndarray | None = None,
+    subject: np.ndarray,
+    threshold: float,
+    species: np.ndarray,
+    draws: np.ndarray,
+) -> AtThreshold:
+    """Error rates of replicates at a threshold that was fixed beforehand.
+
+    Args:
+        scores, real, subject, species: (n,); whose presentation each is, and its instrument.
+        threshold: NaN gives NaN.
+        draws: from :func:`draw_subjects`, over the subjects in sorted order. The same draws for two
+            systems on the same presentations make their metrics paired.
+    """
+    names, person = np.unique(subject, return_inverse=True)
+
+    def rate(hits: np.ndarray, of: np.ndarray) -> np.ndarray:
+        if math.isnan(threshold):
+            return np.full(len(draws), math.nan)
+        counts = [np.bincount(person[chosen], minlength=len(names)) for chosen in (hits, of)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (draws @ counts[0]) / (draws @ counts[1])
+
+    accepted = scores >= threshold
+    apcer, bpcer = rate(~real & accepted, ~real), rate(real & ~accepted, real)
+    by_species = {
+        str(name): rate(~real & accepted & (species == name), ~real & (species == name))
+        for name in np.unique(species[~real])
+    }
+    return AtThreshold((apcer + bpcer) / 2, apcer, bpcer, by_species)
+
+
+def over_thresholds(
+    scores: np.ndarray,
+    real: np.ndarray,
+    subject: np.ndarray,
+    draws: np.ndarray,
     grid: Sequence[float] = (),
-) -> Replicates:
-    """Metrics of replicates that draw subjects.
+) -> OverThresholds:
+    """EER, AUC and points of the ROC of replicates.
 
     Args:
         scores, real, subject: (n,); whose presentation each is.
-        threshold: at which HTER, APCER and BPCER are taken; NaN gives NaN.
-        species: instruments, for APCER by instrument.
-        draws: from :func:`draw_subjects` over the subjects in sorted order. The same draws for two
-            systems on the same presentations make their metrics paired.
+        draws: as for :func:`at_threshold`.
         grid: pooled APCERs at which the lowest BPCER is taken.
     """
-    names, person = np.unique(np.asarray(subject), return_inverse=True)
-    if draws is None:
-        draws = draw_subjects(len(names))
-    replicates = len(draws)
-    accepted = scores >= threshold
-    fixed = {
-        "attacks": _per_subject(person, ~real, len(names)),
-        "accepted": _per_subject(person, ~real & accepted, len(names)),
-        "bona_fide": _per_subject(person, real, len(names)),
-        "rejected": _per_subject(person, real & ~accepted, len(names)),
-    }
-    known = not math.isnan(threshold)
-    apcers = _ratio(draws @ fixed["accepted"], draws @ fixed["attacks"], known)
-    bpcers = _ratio(draws @ fixed["rejected"], draws @ fixed["bona_fide"], known)
-    by_species = {}
-    for name in [] if species is None else np.unique(species[~real]):
-        mine = ~real & (species == name)
-        by_species[str(name)] = _ratio(
-            draws @ _per_subject(person, mine & accepted, len(names)),
-            draws @ _per_subject(person, mine, len(names)),
-            known,
-        )
-    eers, aucs = np.full(replicates, math.nan), np.full(replicates, math.nan)
-    on_grid = np.full((replicates, len(grid)), math.nan)
+    names, person = np.unique(subject, return_inverse=True)
     targets = np.asarray(grid, float)
+    eers, aucs = np.full((2, len(draws)), math.nan)
+    on_grid = np.full((len(draws), len(targets)), math.nan)
+    if not len(scores):
+        return OverThresholds(eers, aucs, on_grid)
     order = np.argsort(-scores, kind="stable")
-    ordered = scores[order]
     # A presentation is a column of a table of counts: two columns for each subject, one per class.
     column = (2 * person[order] + real[order]).astype(np.int32)
-    ends = np.flatnonzero(np.append(np.diff(ordered) != 0, True)) if len(ordered) else np.array([])
-    tied = len(ends) < len(ordered)
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
     table = np.empty((len(names), 2), np.int64)
-    for i in range(replicates if len(ordered) else 0):
-        table[:, 0] = draws[i]
-        table[:, 1] = draws[i].astype(np.int64) << _SHIFT
+    for i, counts in enumerate(draws):
+        table[:, 0] = counts
+        table[:, 1] = counts.astype(np.int64) << _SHIFT
         sums = np.cumsum(table.ravel()[column])
-        if tied:
-            sums = sums[ends]
+        if len(ends) < len(sums):
+            sums = sums[ends]  # ties are decided together
         attacks, bona_fide = int(sums[-1]) & _LOW, int(sums[-1]) >> _SHIFT
         if not (attacks and bona_fide):
             continue
@@ -132,7 +145,7 @@ def bootstrap(
             # Cumulative counts only grow: the last point within a target is found by halving.
             last = np.searchsorted(low, targets * attacks + 1e-9, side="right") - 1
             on_grid[i] = 1 - np.where(last >= 0, high[last], 0.0) / bona_fide
-    return Replicates((apcers + bpcers) / 2, apcers, bpcers, eers, aucs, by_species, on_grid)
+    return OverThresholds(eers, aucs, on_grid)
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
@@ -188,15 +201,6 @@ def _eer(sums: np.ndarray, attacks: int, bona_fide: int) -> float:
     best = min((p for p in (low - 1, low) if p >= -1), key=lambda p: (abs(errors(p)[0]), p))
     _, accepted, rejected = errors(best)
     return (accepted / attacks + rejected / bona_fide) / 2
-
-
-def _per_subject(person: np.ndarray, chosen: np.ndarray, subjects: int) -> np.ndarray:
-    return np.bincount(person[chosen], minlength=subjects).astype(np.int64)
-
-
-def _ratio(hits: np.ndarray, of: np.ndarray, known: bool) -> np.ndarray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return hits / of if known else np.full(len(hits), math.nan)
 
 
 def _nanmax(values: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ def main() -> None:
     for seed in options.seeds.split(","):
         for target in options.targets:
             run = ROOT / "runs" / f"ocim-{target}-tiny-seed{seed}"
-            if not (run / "report.html").exists():
+            if not (run / "after" / "report.html").exists():
                 print(f"{target}, seed {seed} …", file=sys.stderr, flush=True)
                 train(target, seed)
             runs.append(run)
@@ -58,21 +58,28 @@ def print_table(runs: list[Path]) -> None:
     print("|---" * len(HEADER) + "|")
     errors, worse = [], 0
     for run in sorted(runs, key=lambda run: run.name):
-        metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-        before, after = metrics["before"], metrics["after"]
+        numbers = [
+            json.loads((run / stage / "metrics.json").read_text(encoding="utf-8"))
+            for stage in ("before", "after")
+        ]
+        hter = [
+            n["levels"]["video_mean"]["operating_points"]["source_eer"]["hter"] for n in numbers
+        ]
+        auc = [n["levels"]["video_mean"]["auc"] for n in numbers]
+        agreement = [n["explanations"]["agreement"] for n in numbers]
         curves = read_reward_curves(run / "rewards")
         cells = [
-            metrics["protocol"]["title"],
-            metrics["settings"]["seed"],
-            f"{100 * before['hter']:.1f} → {100 * after['hter']:.1f}",
-            f"{before['auc']:.3f} → {after['auc']:.3f}",
-            f"{before['think_answer_agreement']:.3f} → {after['think_answer_agreement']:.3f}",
+            numbers[1]["protocol"]["title"],
+            numbers[1]["run"]["settings"]["seed"],
+            f"{100 * hter[0]:.1f} → {100 * hter[1]:.1f}",
+            f"{auc[0]:.3f} → {auc[1]:.3f}",
+            f"{agreement[0]:.3f} → {agreement[1]:.3f}",
             ends(curves["fas_class_consistency"]),
             ends(curves["fas_reasoning_consistency"]),
         ]
         print(f"| {' | '.join(cells)} |")
-        errors.append(after["hter"])
-        worse += after["hter"] >= before["hter"]
+        errors.append(hter[1])
+        worse += hter[1] >= hter[0]
     print(
         f"\nmean HTER after training {100 * sum(errors) / len(errors):.1f} %, "
         f"{worse} of {len(runs)} runs no better than their start"

@@ -194,17 +194,17 @@ if [[ $MODEL == tiny && ! -d $RUN/policy ]]; then
     --eyes-steps "$EYES_STEPS" --steps "$WARM_UP_STEPS" --seed "$SEED"
 fi
 
-# predict MODEL NAME: scores the validation and test frames once.
-predict() {
-  [[ -e $RUN/predictions_$2.jsonl ]] && return
-  say "Predictions $2 training"
-  local engine='{"gpu_memory_utilization": 0.8}'
+# evaluate MODEL NAME [OPTION...]: predictions.parquet, metrics.json and report.html in RUN/NAME, once.
+evaluate() {
+  local model=$1 name=$2 engine='{"gpu_memory_utilization": 0.8}'
+  shift 2
+  say "Evaluation $name training"
   ((GPUS)) || engine='{"gpu_memory_utilization": 0.1, "enforce_eager": true}'
-  fas-plugin predict "$1" "$prompts" "$RUN/predictions_$2.jsonl" --seed "$SEED" --engine "$engine" \
+  fas-plugin evaluate "$model" "$prompts" "$RUN/$name" --seed "$SEED" --engine "$engine" \
     --samples "$EVAL_SAMPLES" --temperature "$EVAL_TEMPERATURE" --top-p "$TOP_P" \
-    --max-new-tokens "$MAX_NEW_TOKENS" --max-model-len "$MAX_LEN"
+    --max-new-tokens "$MAX_NEW_TOKENS" --max-model-len "$MAX_LEN" "$@"
 }
-predict "$actor" before
+[[ -e $RUN/before/report.html ]] || evaluate "$actor" before
 
 # reward_agent: prints the agent executor for OpenRLHF, with what Ray's workers on other nodes must know.
 reward_agent() {
@@ -242,7 +242,5 @@ if [[ ! -e $RUN/training_curves.json ]]; then
   finish
 fi
 
-# --- 4. The policy after training, and the report -----------------------------------------------------
-predict "$RUN/checkpoint" after
-say "Report"
-fas-plugin report "$RUN"
+# --- 4. The policy after training, beside the one before -----------------------------------------------
+evaluate "$RUN/checkpoint" after --against "$RUN/before" --training "$RUN"

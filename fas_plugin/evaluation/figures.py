@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
 
 import matplotlib
 
@@ -13,9 +15,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from markupsafe import Markup
 
-from fas_plugin.evaluation.metrics import arrays, roc
-from fas_plugin.evaluation.predictions import Prediction, per_video
-from fas_plugin.labels import FasClass
+from fas_plugin.evaluation import bootstrap
+from fas_plugin.evaluation.measure import GRID, Scored
+from fas_plugin.evaluation.metrics import CalibrationBin, Roc, roc
+from fas_plugin.labels import INSTRUMENTS, FasClass
 
 #: Name in the reward server's record -> title.
 REWARDS = {
@@ -37,7 +40,9 @@ GROUP_TAGS = {
     "train/actor_grad_norm": "gradient norm",
 }
 
-_COLOURS = {"before": "#8a8f98", "after": "#2563c9"}
+#: Of systems, told apart without red against green; the first is the one that is reported on.
+_SYSTEMS = ("#2563c9", "#8a8f98", "#d9780f", "#8a4fbf", "#1f9d9d", "#b3261e")
+_NORMAL = NormalDist()
 _CLASS_COLOURS = {FasClass.REAL: "#1f9d6b", FasClass.SPOOF: "#c9372c"}
 _STYLE = {
     "svg.fonttype": "none",  # text stays text
@@ -52,45 +57,171 @@ _STYLE = {
 }
 
 
-def roc_figure(predictions: Mapping[str, Sequence[Prediction]]) -> Markup:
-    """ROC of the test clips, before and after training."""
+@dataclass(frozen=True)
+class SystemCurves:
+    """What the figures need of a system: its clips, and a band around its ROC.
+
+    Attributes:
+        test: clips of the test split.
+        grid: pooled APCERs, (points,).
+        band: lowest BPCER at each, low and high end of the interval; (2, points).
+    """
+
+    test: Scored
+    grid: np.ndarray
+    band: np.ndarray
+
+
+def system_curves(test: Scored) -> SystemCurves:
+    """The band comes from drawing subjects (``bootstrap``)."""
+    draws = bootstrap.draw_subjects(len(set(test.subject)))
+    found = bootstrap.over_thresholds(test.scores, test.real, test.subject, draws, GRID)
+    known = found.bpcer_on_grid[~np.isnan(found.auc)]
+    tail = 50 * (1 - bootstrap.LEVEL)
+    band = (
+        np.percentile(known, (tail, 100 - tail), axis=0)
+        if len(known)
+        else np.full((2, len(GRID)), np.nan)
+    )
+    return SystemCurves(test, np.array(GRID), band)
+
+
+def roc_figure(systems: Mapping[str, SystemCurves]) -> Markup:
+    """ROC of the test clips with 95 % bands, one curve a system."""
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(4.6, 4.2))
-        for stage, rows in predictions.items():
-            curve = roc(*arrays(per_video([p for p in rows if p.split == "test"])))
-            axes.plot(curve.apcer, 1 - curve.bpcer, label=stage, color=_COLOURS[stage], linewidth=2)
+        for (name, system), colour in zip(systems.items(), _SYSTEMS, strict=False):
+            curve = _thinned(roc(system.test.scores, system.test.real))
+            # Between two thresholds nothing is known, so it is drawn in steps.
+            axes.step(
+                curve.apcer, 1 - curve.bpcer, where="post", label=name, color=colour, linewidth=2
+            )
+            low, high = 1 - system.band[1], 1 - system.band[0]
+            axes.fill_between(
+                system.grid, low, high, step="post", color=colour, alpha=0.15, linewidth=0
+            )
         axes.plot((0, 1), (0, 1), ":", color="#8a8f98", linewidth=1)
         axes.set_xlabel("attacks accepted (APCER, pooled)")
         axes.set_ylabel("bona fide accepted (1 − BPCER)")
         axes.legend(loc="lower right", frameon=False)
-        return _svg(figure, "ROC of the target clips before and after training")
+        return _svg(figure, "ROC of the target clips: " + ", ".join(systems))
 
 
-def histogram_figure(predictions: Mapping[str, Sequence[Prediction]]) -> Markup:
-    """Clip scores by class, one panel per stage."""
+#: Error rates that a DET plot is labelled with.
+_DET_TICKS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
+
+
+def det_figure(systems: Mapping[str, SystemCurves]) -> Markup:
+    """DET curve: both error rates on normal deviate scales, with 95 % bands."""
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(4.6, 4.2))
+        lowest = 0.5
+        for (name, system), colour in zip(systems.items(), _SYSTEMS, strict=False):
+            attacks, bona_fide = (~system.test.real).sum(), system.test.real.sum()
+            if not (attacks and bona_fide):
+                continue
+            # Half a clip: a rate of zero has no place on this scale.
+            floor = (0.5 / attacks, 0.5 / bona_fide)
+            lowest = min(lowest, *floor)
+            curve = _thinned(roc(system.test.scores, system.test.real))
+            axes.step(
+                _deviate(curve.apcer, floor[0]),
+                _deviate(curve.bpcer, floor[1]),
+                where="post",
+                label=name,
+                color=colour,
+                linewidth=2,
+            )
+            axes.fill_between(
+                _deviate(system.grid, floor[0]),
+                _deviate(system.band[0], floor[1]),
+                _deviate(system.band[1], floor[1]),
+                step="post",
+                color=colour,
+                alpha=0.15,
+                linewidth=0,
+            )
+        ticks = [t for t in _DET_TICKS if t >= lowest / 2] or [0.5]
+        places = _deviate(np.array(ticks), 1e-6)
+        span = _deviate(np.array([max(lowest / 1.2, 1e-4), 0.97]), 1e-6)
+        for set_ticks, set_limits in (
+            (axes.set_xticks, axes.set_xlim),
+            (axes.set_yticks, axes.set_ylim),
+        ):
+            set_ticks(places, [f"{100 * t:g}" for t in ticks])
+            set_limits(*span)
+        axes.plot(span, span, ":", color="#8a8f98", linewidth=1)
+        axes.set_xlabel("APCER, pooled (%)")
+        axes.set_ylabel("BPCER (%)")
+        axes.legend(loc="upper right", frameon=False)
+        return _svg(figure, "DET curve of the target clips: " + ", ".join(systems))
+
+
+def histogram_figure(test: Scored, threshold: float | None) -> Markup:
+    """Clip scores, one panel for bona fide and one for each instrument, all on one scale."""
+    groups = {"bona fide": test.scores[test.real]}
+    for name in sorted(set(test.species[~test.real])):
+        groups[INSTRUMENTS.get(name, name)] = test.scores[~test.real & (test.species == name)]
+    columns = min(4, len(groups))
+    lines = -(-len(groups) // columns)
     with plt.rc_context(_STYLE):
         figure, panels = plt.subplots(
-            1, len(predictions), figsize=(4.2 * len(predictions), 3.2), sharey=True, squeeze=False
+            lines,
+            columns,
+            figsize=(2.9 * columns, 2.3 * lines),
+            sharex=True,
+            sharey=True,
+            squeeze=False,
         )
-        for axes, (stage, rows) in zip(panels[0], predictions.items(), strict=True):
-            videos = per_video([p for p in rows if p.split == "test"])
-            for cls, name in ((FasClass.REAL, "bona fide"), (FasClass.SPOOF, "attack")):
-                scores = [video.score for video in videos if video.label.cls is cls]
-                weights = np.full(len(scores), 1 / max(1, len(scores)))
-                axes.hist(
-                    scores,
-                    bins=20,
-                    range=(0, 1),
-                    weights=weights,
-                    alpha=0.6,
-                    color=_CLASS_COLOURS[cls],
-                    label=name,
-                )
-            axes.set_title(stage)
-            axes.set_xlabel("score: probability of bona fide")
-        panels[0][0].set_ylabel("share of the class's clips")
-        panels[0][-1].legend(frameon=False)
-        return _svg(figure, "Histograms of clip scores for bona fide and attacks")
+        for axes, (name, scores) in zip(panels.flat, groups.items(), strict=False):
+            cls = FasClass.REAL if name == "bona fide" else FasClass.SPOOF
+            weights = np.full(len(scores), 1 / max(1, len(scores)))
+            axes.hist(scores, bins=20, range=(0, 1), weights=weights, color=_CLASS_COLOURS[cls])
+            if threshold is not None:
+                axes.axvline(min(threshold, 1.0), color="#8a8f98", linewidth=1.5, linestyle="--")
+            axes.set_title(f"{name} (n = {len(scores)})", fontsize=9)
+        for axes in list(panels.flat)[len(groups) :]:
+            axes.set_visible(False)
+        figure.supxlabel("score: probability of bona fide; dashed: the threshold", fontsize=10)
+        figure.supylabel("share of clips", fontsize=10)
+        return _svg(figure, "Histograms of clip scores: " + ", ".join(groups))
+
+
+def reliability_figure(bins: Sequence[CalibrationBin]) -> Markup:
+    """Share of bona fide over the mean score of each bin; areas as large as the bins are full."""
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(4.6, 4.2))
+        axes.plot((0, 1), (0, 1), ":", color="#8a8f98", linewidth=1)
+        full = [b for b in bins if b.count]
+        most = max((b.count for b in full), default=1)
+        axes.plot([b.score for b in full], [b.real for b in full], color="#9db9e8", linewidth=1.5)
+        axes.scatter(
+            [b.score for b in full],
+            [b.real for b in full],
+            s=[20 + 180 * b.count / most for b in full],
+            color="#2563c9",
+            zorder=3,
+        )
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_ylim(-0.05, 1.05)
+        axes.set_xlabel("mean score of the bin")
+        axes.set_ylabel("share of bona fide in the bin")
+        return _svg(figure, "Reliability diagram of clip scores")
+
+
+def _thinned(curve: Roc, points: int = 400) -> Roc:
+    """As many points as the eye can tell apart, equally far from each other along the curve."""
+    if len(curve.thresholds) <= points:
+        return curve
+    along = np.append(0, np.cumsum(np.diff(curve.apcer) - np.diff(curve.bpcer)))
+    kept = np.unique(np.searchsorted(along, np.linspace(0, along[-1], points)))
+    kept = np.clip(kept, 0, len(along) - 1)
+    return Roc(curve.thresholds[kept], curve.apcer[kept], curve.bpcer[kept])
+
+
+def _deviate(rates: np.ndarray, floor: float) -> np.ndarray:
+    clipped = np.clip(np.nan_to_num(rates, nan=0.5), floor, 1 - floor)
+    return np.array([_NORMAL.inv_cdf(float(rate)) for rate in clipped])
 
 
 def curves_figure(

@@ -64,18 +64,21 @@ def test_recipe_trains_survives_a_kill_and_reports(tmp_path):
     assert "starting it again" in (run / "reward_server.log").read_text()
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
-    before = (run / "predictions_before.jsonl").stat().st_mtime
+    before = (run / "before" / "predictions.parquet").stat().st_mtime
     policy = (run / "policy" / "model.safetensors").stat().st_mtime
 
     output, _ = start(tmp_path).communicate(timeout=500)
     assert "report:" in output.splitlines()[-1], output[-4000:]
-    assert (run / "predictions_before.jsonl").stat().st_mtime == before  # work done was kept
+    assert (run / "before" / "predictions.parquet").stat().st_mtime == before  # work done was kept
     assert (run / "policy" / "model.safetensors").stat().st_mtime == policy
 
-    metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["synthetic"] and metrics["protocol"]["title"] == "O&M&I→C"
     for stage in ("before", "after"):
-        assert 0 <= metrics[stage]["hter"] <= 1
+        metrics = json.loads((run / stage / "metrics.json").read_text())
+        assert metrics["synthetic"] and metrics["protocol"]["title"] == "O&M&I→C"
+        assert 0 <= metrics["levels"]["video_mean"]["operating_points"]["source_eer"]["hter"] <= 1
+        assert metrics["scoring"]["sources"]["logprobs"] > 0.5
+    assert metrics["training"]["completions"] > 32  # what the reward server recorded
+    assert [c["second"] for c in metrics["comparison"]] == ["before"]
     curves = json.loads((run / "training_curves.json").read_text())
     steps = [step for step, _ in curves["train/fas_class_consistency"]]
     # Groups without signal are filtered, so the number of steps is not known; none is lost.

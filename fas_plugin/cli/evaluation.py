@@ -86,9 +86,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     others = {
-        name: made
-        for name, sets in read_runs(options.against).items()
-        for made in sets.values()
+        name: made for name, sets in read_runs(options.against).items() for made in sets.values()
     }
     engine = EngineOptions(options.max_model_len, options.engine)
     system = open_system(options.system, sampling, engine, options.card)

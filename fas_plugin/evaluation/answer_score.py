@@ -150,4 +150,3 @@ def along(pieces: Sequence[Sequence[Piece]], chosen: Sequence[Piece]) -> AnswerT
         if said in set(FasClass):
             break
     return tree
-

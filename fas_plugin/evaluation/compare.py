@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from fas_plugin.datasets.protocols import ProtocolError, load_protocol
 from fas_plugin.evaluation import bootstrap, metrics
 from fas_plugin.evaluation.measure import scored
 from fas_plugin.evaluation.predictions import (
-    PredictionSet,
     PredictionsError,
+    PredictionSet,
     check_same_samples,
     read_predictions,
 )
@@ -110,7 +111,9 @@ def compare(
     for family in dict.fromkeys(map(_family, protocols)):
         mine = [p for p in protocols if _family(p) == family]
         tables += _result_tables(family, mine, results, synthetic, published)
-    found = [d for p in protocols for d in differences(p, {n: s[p] for n, s in runs.items() if p in s})]
+    found = [
+        d for p in protocols for d in differences(p, {n: s[p] for n, s in runs.items() if p in s})
+    ]
     return [*tables, _difference_table(found)] if found else tables
 
 
@@ -194,53 +197,59 @@ def _result_tables(
     columns = sorted(protocols, key=_order)
     if family == "ocim_loo" and entries:
         columns = [f"ocim_loo_{letter}" for letter in "MCIO"]
-    header = ("HTER / AUC, %", *map(_short, columns), "mean")
-    rows, notes, marks = [], [], {}
+    rows = {False: [], True: []}  # by whether the threshold was fixed beforehand
     for name, found in results.items():
-        if any(p in found for p in columns):
-            cells = [_cell(found.get(p)) for p in columns]
-            rows.append((name + " (synthetic)" * synthetic, *cells, _mean_cell(found, columns)))
+        shown = [found.get(p) for p in columns]
+        if any(shown):
+            cells = [
+                "–" if r is None else f"{bare_percent(r.hter_ideal)} / {bare_percent(r.auc)}"
+                for r in (*shown, _mean_result(shown))
+            ]
+            rows[False].append((name + " (synthetic)" * synthetic, *cells))
+            cells = [
+                "–" if r is None else bare_percent(r.hter) for r in (*shown, _mean_result(shown))
+            ]
+            rows[True].append((name + " (synthetic)" * synthetic, *cells))
+    notes: dict[bool, dict[str, int]] = {False: {}, True: {}}
     for entry in entries:
-        shown = entry["results"]
-        if "mean" not in entry and not any(p in shown for p in columns):
+        shown = [entry["results"].get(p) for p in columns]
+        mean = entry.get("mean") or _published_mean(shown)
+        if not any(shown) and mean is None:
             continue
-        caveat = "; ".join(
-            text
-            for text in (
-                f"trained on {entry['training_data']}",
-                f"threshold: {entry['threshold']}",
-                entry["note"],
-                f"source: {entry['source']}",
-            )
-            if text
+        honest = entry["threshold"].startswith("source")
+        caveats = (
+            f"Training data: {entry['training_data']}",
+            f"threshold: {entry['threshold']}",
+            entry["note"],
+            f"source: {entry['source']}",
         )
-        mark = marks.setdefault(caveat, len(marks) + 1)
-        whole = entry.get("mean") or _published_mean(shown, columns)
-        cells = [_published_cell(shown.get(p)) for p in columns]
-        rows.append((f"{entry['method']} [{mark}]", *cells, _published_cell(whole)))
-    notes.append(
-        "HTER at the target's own equal-error threshold, as most papers report it (idealised); "
-        "the table below has the threshold fixed beforehand."
-    )
-    if synthetic:
-        notes.append("Runs on synthetic data say nothing about the published rows.")
-    notes += [f"[{mark}] {caveat}." for caveat, mark in marks.items()]
+        caveat = "; ".join(text for text in caveats if text)
+        mark = notes[honest].setdefault(caveat, len(notes[honest]) + 1)
+        cells = [_published_cell(r, with_auc=not honest) for r in (*shown, mean)]
+        rows[honest].append((f"{entry['method']} [{mark}]", *cells))
     title = FAMILIES.get(family, family)
+    places = (*map(_short, columns), "mean")
+    warning = ["Runs on synthetic data say nothing about the published rows."] * synthetic
+    ideal = Table(
+        f"{title}: HTER / AUC, %",
+        ("", *places),
+        tuple(rows[False]),
+        (
+            "HTER at the target's own equal-error threshold, as most papers report it (idealised).",
+            *warning,
+            *(f"[{mark}] {caveat}." for caveat, mark in notes[False].items()),
+        ),
+    )
     honest = Table(
         f"{title}: HTER at the threshold of the source validation clips, %",
-        ("", *map(_short, columns), "mean"),
-        tuple(
-            (
-                name + " (synthetic)" * synthetic,
-                *(bare_percent(found[p].hter) if p in found else "–" for p in columns),
-                _mean([found[p].hter for p in columns if p in found], len(columns)),
-            )
-            for name, found in results.items()
-            if any(p in found for p in columns)
+        ("", *places),
+        tuple(rows[True]),
+        (
+            "Nothing of the target was looked at to choose this threshold.",
+            *(f"[{mark}] {caveat}." for caveat, mark in notes[True].items()),
         ),
-        ("Nothing of the target was looked at to choose this threshold.",),
     )
-    return [Table(title, header, tuple(rows), tuple(notes)), honest]
+    return [ideal, honest]
 
 
 def _difference_table(found: Sequence[Difference]) -> Table:
@@ -272,38 +281,36 @@ def _difference_table(found: Sequence[Difference]) -> Table:
     )
 
 
-def _cell(found: Result | None) -> str:
-    return "–" if found is None else f"{bare_percent(found.hter_ideal)} / {bare_percent(found.auc)}"
+def _mean_result(shown: Sequence[Result | None]) -> Result | None:
+    """The mean over all columns; None where one is missing, or there is but one."""
+    known = [r for r in shown if r is not None]
+    if len(known) < len(shown) or len(known) < 2:
+        return None
+    return Result(
+        *(
+            sum(getattr(r, name) for r in known) / len(known)
+            for name in ("hter", "hter_ideal", "auc")
+        )
+    )
 
 
-def _mean_cell(found: Mapping[str, Result], columns: Sequence[str]) -> str:
-    shown = [found[p] for p in columns if p in found]
-    if len(shown) < len(columns):
-        return "–"
-    return f"{_mean([r.hter_ideal for r in shown])} / {_mean([r.auc for r in shown])}"
-
-
-def _mean(values: Sequence[float], wanted: int | None = None) -> str:
-    if not values or (wanted is not None and len(values) < wanted):
-        return "–"
-    return bare_percent(sum(values) / len(values))
-
-
-def _published_cell(found: Mapping[str, float | None] | None) -> str:
+def _published_cell(found: Mapping[str, float | None] | None, with_auc: bool) -> str:
     if found is None:
         return "–"
-    return " / ".join("–" if v is None else f"{v:.2f}" for v in (found["hter"], found["auc"]))
+    values = (found["hter"], found["auc"]) if with_auc else (found["hter"],)
+    return " / ".join("–" if v is None else f"{v:.2f}" for v in values)
 
 
 def _published_mean(
-    shown: Mapping[str, Mapping[str, float | None]], columns: Sequence[str]
+    shown: Sequence[Mapping[str, float | None] | None],
 ) -> dict[str, float | None] | None:
-    if any(p not in shown for p in columns):
+    known = [r for r in shown if r is not None]
+    if len(known) < len(shown) or len(known) < 2:
         return None
     mean: dict[str, float | None] = {}
     for key in ("hter", "auc"):
-        values = [shown[p][key] for p in columns]
-        mean[key] = None if None in values else sum(v for v in values if v is not None) / len(values)
+        values = [v for r in known if (v := r[key]) is not None]
+        mean[key] = sum(values) / len(values) if len(values) == len(known) else None
     return mean
 
 
@@ -316,12 +323,10 @@ def _order(protocol: str) -> tuple[int, str]:
 
 
 def _short(protocol: str) -> str:
-    """``ocim_loo_M`` as the field writes it."""
-    letters = "OCIM"
-    if protocol.startswith("ocim_loo_") and protocol[-1] in letters:
-        return f"{'&'.join(c for c in letters if c != protocol[-1])}→{protocol[-1]}"
-    if protocol.startswith("ocim_single_"):
-        return "→".join(protocol.removeprefix("ocim_single_").split("_"))
-    for prefix in FAMILIES:
-        protocol = protocol.removeprefix(prefix + "_")
-    return protocol or "no protocol"
+    """As the field writes it."""
+    try:
+        return load_protocol(protocol).title
+    except ProtocolError:  # one that this package does not ship
+        for prefix in FAMILIES:
+            protocol = protocol.removeprefix(prefix + "_")
+        return protocol or "no protocol"

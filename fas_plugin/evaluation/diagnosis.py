@@ -119,7 +119,7 @@ def _of_record(record: RewardRecord) -> list[Finding]:
     total = columns["reward"]
     gain = _last(total) - _first(total)
     right_gain = _last(right) - _first(right)
-    if gain > RISE and right_gain < RISE / 2:
+    if gain > RISE and right_gain < gain / 4:
         risen = [
             name
             for name, column in (
@@ -202,8 +202,10 @@ def _of_record(record: RewardRecord) -> list[Finding]:
             )
         )
     is_right = right == 1
-    against = is_right & (columns["fas_stance_none"] == 0) & (
-        columns["fas_stance_real"] != columns["fas_truth_real"]
+    against = (
+        is_right
+        & (columns["fas_stance_none"] == 0)
+        & (columns["fas_stance_real"] != columns["fas_truth_real"])
     )
     tail = slice(-max(1, len(right) // 10), None)
     if is_right[tail].any() and against[tail].sum() / is_right[tail].sum() > WRONG_REASON:

@@ -153,7 +153,8 @@ def det_figure(systems: Mapping[str, SystemCurves]) -> Markup:
         axes.plot(span, span, ":", color="#8a8f98", linewidth=1)
         axes.set_xlabel("APCER, pooled (%)")
         axes.set_ylabel("BPCER (%)")
-        axes.legend(loc="upper right", frameon=False)
+        if axes.lines[:-1]:
+            axes.legend(loc="upper right", frameon=False)
         return _svg(figure, "DET curve of the target clips: " + ", ".join(systems))
 
 

@@ -74,9 +74,7 @@ def measure(made: PredictionSet, name: str) -> dict[str, Any]:
     """
     test, validation = made.split("test"), made.split("validation")
     reasonings = [read_reasoning(p) for p in test]
-    levels = {
-        level: _level(scored(test, level), scored(validation, level)) for level in LEVELS
-    }
+    levels = {level: _level(scored(test, level), scored(validation, level)) for level in LEVELS}
     main = scored(test)
     result = {
         "schema_version": SCHEMA_VERSION,
@@ -215,9 +213,7 @@ def _answers(test: Sequence[Prediction]) -> dict[str, Any] | None:
     for p in test:
         by_class[p.sample.label.cls].append(p)
         if p.sample.label.cls is FasClass.SPOOF:
-            by_instrument[p.sample.label.instrument or "unknown"].append(
-                p.answer is FasClass.SPOOF
-            )
+            by_instrument[p.sample.label.instrument or "unknown"].append(p.answer is FasClass.SPOOF)
     confusion = {
         cls.value: {
             (answer.value if answer else "none"): sum(p.answer is answer for p in group)

@@ -101,9 +101,7 @@ def apcer_by_species(
     }
 
 
-def apcer_max(
-    scores: np.ndarray, real: np.ndarray, species: np.ndarray, threshold: float
-) -> float:
+def apcer_max(scores: np.ndarray, real: np.ndarray, species: np.ndarray, threshold: float) -> float:
     """APCER of ISO/IEC 30107-3: that of the worst species."""
     return max(apcer_by_species(scores, real, species, threshold).values(), default=math.nan)
 
@@ -200,9 +198,7 @@ def calibration(
     return (error / len(scores) if len(scores) else math.nan), found
 
 
-def _accepted(
-    scores: np.ndarray, real: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _accepted(scores: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Thresholds from infinity down to the lowest score; attacks and bona fide accepted at each."""
     order = np.argsort(-scores, kind="stable")
     ordered, is_real = scores[order], real[order].astype(np.int64)

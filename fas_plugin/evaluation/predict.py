@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from fas_plugin.evaluation.predictions import (
     Prediction,
-    PredictionSet,
     PredictionsError,
+    PredictionSet,
     Sample,
     check,
     read_predictions,
@@ -79,9 +79,7 @@ def _line(prediction: Prediction) -> dict:
     }
 
 
-def _finished(
-    journal: Path, samples: dict[str, Sample], system: System
-) -> dict[str, Prediction]:
+def _finished(journal: Path, samples: dict[str, Sample], system: System) -> dict[str, Prediction]:
     """What an earlier, killed call has finished. Cuts off a line that it did not finish writing."""
     if not journal.exists():
         return {}

@@ -131,9 +131,7 @@ def evaluate(
     paired = differences(made.protocol, systems)
     training = read_training(run) if run else None
     metrics = measure(made, name)
-    metrics["comparison"] = without_nan(
-        [asdict(d) for d in paired if name in (d.first, d.second)]
-    )
+    metrics["comparison"] = without_nan([asdict(d) for d in paired if name in (d.first, d.second)])
     metrics["training"] = without_nan(summary(training)) if training else None
     metrics["run"] = _optional_json(run / "run.json") if run else None
     others = {other: measure(predictions, other) for other, predictions in (against or {}).items()}
@@ -148,9 +146,7 @@ def summary_table(found: Evaluation) -> Table:
     """The main numbers for a terminal, the others before the system itself."""
     systems = {**found.others, found.metrics["name"]: found.metrics}
     marker = "  (synthetic data)" if found.metrics["synthetic"] else ""
-    rows = [
-        (ROWS[i][0], *(percent(_at(m, ROWS[i][1])) for m in systems.values())) for i in SHORT
-    ]
+    rows = [(ROWS[i][0], *(percent(_at(m, ROWS[i][1])) for m in systems.values())) for i in SHORT]
     notes = [
         f"{f['level']}: {f['title']}. {f['text']}"
         for f in (found.metrics["training"] or {}).get("findings", [])
@@ -431,5 +427,3 @@ def _at(metrics: Mapping[str, Any], path: Sequence[str]) -> Any:
 
 def _optional_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-

@@ -75,7 +75,9 @@ def _markdown(table: Table) -> str:
     rule = "|---|" + "---:|" * (len(table.header) - 1)
     body = [line(table.header), rule, *map(line, table.rows)]
     notes = [f"{_printable(note)}  " for note in table.notes]
-    return "\n".join([f"**{_printable(table.title)}**", "", *body, *(["", *notes] if notes else [])])
+    return "\n".join(
+        [f"**{_printable(table.title)}**", "", *body, *(["", *notes] if notes else [])]
+    )
 
 
 _LATEX = {

@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from websockets.sync.client import connect
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 
 
 class Browser:
@@ -43,7 +46,10 @@ class Browser:
                 raise RuntimeError("chromium does not start")
             time.sleep(0.05)
         number, path = port.read_text().split("\n")[:2]
-        self._socket = connect(f"ws://127.0.0.1:{number}{path}", max_size=None, proxy=None)
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(
+            connect(f"ws://127.0.0.1:{number}{path}", max_size=None, proxy=None)
+        )
         self._numbers = itertools.count(1)
         self._session = None
         self.requests: list[str] = []
@@ -120,7 +126,7 @@ class Browser:
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def close(self) -> None:
-        self._socket.close()
+        self._open.close()
         self._process.terminate()
         self._process.wait(timeout=30)
         shutil.rmtree(self._profile, ignore_errors=True)

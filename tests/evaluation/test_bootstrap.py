@@ -35,7 +35,9 @@ def test_a_replicate_is_what_the_metrics_say_of_the_drawn_presentations(seed):
     fixed = at_threshold(scores, real, subject, 0.5, species, draws)
     fast = over_thresholds(scores, real, subject, draws, GRID)
     for i, counts in enumerate(draws):
-        chosen = np.concatenate([np.flatnonzero(subject == s).repeat(c) for s, c in enumerate(counts)])
+        chosen = np.concatenate(
+            [np.flatnonzero(subject == s).repeat(c) for s, c in enumerate(counts)]
+        )
         s, r, kind = scores[chosen], real[chosen], species[chosen]
         assert fixed.hter[i] == pytest.approx(metrics.hter(s, r, 0.5), abs=1e-12, nan_ok=True)
         assert fast.eer[i] == pytest.approx(metrics.eer(s, r)[0], abs=1e-12, nan_ok=True)

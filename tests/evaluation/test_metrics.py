@@ -61,7 +61,7 @@ def bob_eer_threshold(negatives, positives):
 
 
 def test_rates_at_a_threshold_are_bobs_and_scikit_learns():
-    for scores, real, species in PROBLEMS:
+    for scores, real, _species in PROBLEMS:
         for threshold in (0.0, 0.3, 0.5, 1.0, math.inf):
             far, frr = bob_farfrr(list(scores[~real]), list(scores[real]), threshold)
             equal(metrics.apcer(scores, real, threshold), far)
@@ -86,7 +86,9 @@ def test_apcer_by_species_is_bobs_far_of_each_and_apcer_their_maximum():
         assert found.keys() == expected.keys()
         for name in found:
             equal(found[name], expected[name])
-        equal(metrics.apcer_max(scores, real, species, 0.5), max(expected.values(), default=math.nan))
+        equal(
+            metrics.apcer_max(scores, real, species, 0.5), max(expected.values(), default=math.nan)
+        )
 
 
 def test_auc_and_roc_are_scikit_learns_and_pyeers():

@@ -142,16 +142,19 @@ class Classifier:
             "model": card.name,
             "file": str(path),
             "sha256": digest,
-            "card": {**card.__dict__, "size": list(card.size), "mean": list(card.mean), "std": list(card.std)},
+            "card": {
+                **card.__dict__,
+                "size": list(card.size),
+                "mean": list(card.mean),
+                "std": list(card.std),
+            },
         }
         self._path, self._card = path, card
 
     def predict(self, samples: Sequence[Sample]) -> Iterator[Prediction]:
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(
-            str(self._path), providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(str(self._path), providers=["CPUExecutionProvider"])
         [first, *_] = session.get_inputs()
         for sample in samples:
             started = time.monotonic()

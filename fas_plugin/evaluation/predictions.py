@@ -130,7 +130,7 @@ def read_samples(prompts: Path) -> list[Sample]:
                     raise PredictionsError(f"{path}, line {number}: {_reason(error)}") from None
     if not any(sample.split == "test" for sample in samples):
         raise PredictionsError(f"{prompts / 'test.jsonl'}: no rows")
-    _refuse_twice((s.record_id for s in samples), str(prompts))
+    refuse_twice((s.record_id for s in samples), str(prompts))
     _refuse_mixed(((s.protocol, s.record_id) for s in samples), str(prompts))
     return samples
 
@@ -165,19 +165,19 @@ def check(
             without a prediction, predictions twice or of unknown samples, scores that are no number
             from 0 to 1, or several protocols.
     """
-    if not predictions:
+    if not predictions and not samples:
         raise PredictionsError(f"{source}: no predictions")
     bad = [p.sample.record_id for p in predictions if not 0 <= p.score <= 1]  # NaN is neither
-    _refuse(bad, source, "have a score that is not a number from 0 to 1")
-    _refuse_twice((p.sample.record_id for p in predictions), source)
+    refuse(bad, source, "have a score that is not a number from 0 to 1")
+    refuse_twice((p.sample.record_id for p in predictions), source)
     _refuse_mixed(((p.sample.protocol, p.sample.record_id) for p in predictions), source)
     if samples is not None:
         expected = {s.record_id for s in samples}
         found = {p.sample.record_id for p in predictions}
-        _refuse(
+        refuse(
             [s.record_id for s in samples if s.record_id not in found], source, "are not predicted"
         )
-        _refuse(
+        refuse(
             [p.sample.record_id for p in predictions if p.sample.record_id not in expected],
             source,
             "are not in the prompt dataset",
@@ -198,20 +198,22 @@ def check_same_samples(sets: Mapping[str, PredictionSet]) -> None:
                 f"{names[0]} is of protocol {first.protocol!r}, {name} of {other.protocol!r}"
             )
         ids = [{p.sample.record_id for p in s.split("test")} for s in (first, other)]
-        _refuse(sorted(ids[0] - ids[1]), name, f"of {names[0]} are not predicted")
-        _refuse(sorted(ids[1] - ids[0]), names[0], f"of {name} are not predicted")
+        refuse(sorted(ids[0] - ids[1]), name, f"of {names[0]} are not predicted")
+        refuse(sorted(ids[1] - ids[0]), names[0], f"of {name} are not predicted")
 
 
-def _refuse(records: Sequence[str], source: str, what: str) -> None:
+def refuse(records: Sequence[str], source: str, what: str) -> None:
+    """Raises a :class:`PredictionsError` with the count and the first five, if there are any."""
     if records:
         count = f"{len(records)} sample{'s' if len(records) > 1 else ''}"
         more = ", …" if len(records) > 5 else ""
         raise PredictionsError(f"{source}: {count} {what}: {', '.join(records[:5])}{more}")
 
 
-def _refuse_twice(record_ids: Iterable[str], source: str) -> None:
+def refuse_twice(record_ids: Iterable[str], source: str) -> None:
+    """Refuses records that are there more than once."""
     counts = Counter(record_ids)
-    _refuse([name for name, count in counts.items() if count > 1], source, "are there twice")
+    refuse([name for name, count in counts.items() if count > 1], source, "are there twice")
 
 
 def _refuse_mixed(protocols: Iterable[tuple[str, str]], source: str) -> None:
@@ -222,7 +224,7 @@ def _refuse_mixed(protocols: Iterable[tuple[str, str]], source: str) -> None:
     if len(owners) > 1:
         (main, _), *others = sorted(owners.items(), key=lambda item: -len(item[1]))
         for protocol, records in others:
-            _refuse(records, source, f"are of protocol {protocol!r}, the others of {main!r}")
+            refuse(records, source, f"are of protocol {protocol!r}, the others of {main!r}")
 
 
 def write_predictions(path: Path, made: PredictionSet) -> None:

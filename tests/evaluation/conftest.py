@@ -41,7 +41,7 @@ def prompts(tmp_path_factory, faces):
 def policy(tmp_path_factory, prompts):
     """A tiny policy that reasons and answers."""
     folder = tmp_path_factory.mktemp("policy") / "speaks"
-    warm_up(prompts / "train.jsonl", folder, eyes_steps=1, steps=120, seed=0, threads=2)
+    warm_up(prompts / "train.jsonl", folder, eyes_steps=1, steps=70, seed=0, threads=2)
     return folder
 
 

@@ -34,7 +34,7 @@ def valid(out):
 @pytest.fixture(scope="module")
 def browser():
     if CHROMIUM is None:
-        pytest.skip("no Chromium here: bash recipes/setup.sh test installs it on Debian, as root")
+        pytest.skip("no Chromium: tests/run.sh installs it where it runs as root on Debian")
     browser = Browser()
     yield browser
     browser.close()

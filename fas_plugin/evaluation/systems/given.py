@@ -10,12 +10,17 @@ import csv
 import hashlib
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fas_plugin.evaluation.predictions import Prediction, PredictionsError, Sample
+from fas_plugin.evaluation.predictions import (
+    Prediction,
+    PredictionsError,
+    Sample,
+    refuse,
+    refuse_twice,
+)
 
 
 class GivenScores:
@@ -37,17 +42,10 @@ class GivenScores:
 
     def predict(self, samples: Sequence[Sample]) -> Iterator[Prediction]:
         rows = _rows(self._path)
-        counts = Counter(row["record_id"] for row in rows)
         known = {sample.record_id: sample for sample in samples}
-        for what, records in (
-            ("are there twice", [name for name, count in counts.items() if count > 1]),
-            ("are not in the prompt dataset", [name for name in counts if name not in known]),
-        ):
-            if records:
-                more = ", …" if len(records) > 5 else ""
-                raise PredictionsError(
-                    f"{self._path}: {len(records)} samples {what}: {', '.join(records[:5])}{more}"
-                )
+        refuse_twice((row["record_id"] for row in rows), str(self._path))
+        strangers = [row["record_id"] for row in rows if row["record_id"] not in known]
+        refuse(strangers, str(self._path), "are not in the prompt dataset")
         for row in rows:
             score, text = row["score"], row.get("completion")
             yield Prediction(

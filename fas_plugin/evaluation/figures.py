@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import matplotlib
 
@@ -44,7 +45,7 @@ GROUP_TAGS = {
 _SYSTEMS = ("#2563c9", "#8a8f98", "#d9780f", "#8a4fbf", "#1f9d9d", "#b3261e")
 _NORMAL = NormalDist()
 _CLASS_COLOURS = {FasClass.REAL: "#1f9d6b", FasClass.SPOOF: "#c9372c"}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "fas",  # equal input, equal bytes
     "font.family": "sans-serif",
@@ -162,7 +163,9 @@ def histogram_figure(test: Scored, threshold: float | None) -> Markup:
     """Clip scores, one panel for bona fide and one for each instrument, all on one scale."""
     groups = {"bona fide": test.scores[test.real]}
     for name in sorted(set(test.species[~test.real])):
-        groups[INSTRUMENTS.get(name, name)] = test.scores[~test.real & (test.species == name)]
+        groups[INSTRUMENTS.get(str(name), str(name))] = test.scores[
+            ~test.real & (test.species == name)
+        ]
     columns = min(4, len(groups))
     lines = -(-len(groups) // columns)
     with plt.rc_context(_STYLE):

@@ -101,7 +101,9 @@ def _finished(journal: Path, samples: dict[str, Sample], system: System) -> dict
         done[sample.record_id] = Prediction(
             sample,
             line["score"],
-            *(tuple(line[name]) for name in ("completions", "scores", "sources")),
+            tuple(line["completions"]),
+            tuple(line["scores"]),
+            tuple(line["sources"]),
             line["seconds"],
         )
     return done

@@ -205,6 +205,8 @@ def check_same_samples(sets: Mapping[str, PredictionSet]) -> None:
 def refuse(records: Sequence[str], source: str, what: str) -> None:
     """Raises a :class:`PredictionsError` with the count and the first five, if there are any."""
     if records:
+        if len(records) == 1:
+            what = what.replace("are ", "is ", 1).replace("have ", "has ", 1)
         count = f"{len(records)} sample{'s' if len(records) > 1 else ''}"
         more = ", …" if len(records) > 5 else ""
         raise PredictionsError(f"{source}: {count} {what}: {', '.join(records[:5])}{more}")
@@ -303,10 +305,12 @@ def _prediction(row: Mapping[str, Any]) -> Prediction:
     if row["split"] not in SPLITS:
         raise ValueError(f"split {row['split']!r}: expected one of {', '.join(SPLITS)}")
     sample = Sample(
-        **{
-            name: str(row[name])
-            for name in ("record_id", "video", "subject", "domain", "split", "image")
-        },
+        record_id=str(row["record_id"]),
+        video=str(row["video"]),
+        subject=str(row["subject"]),
+        domain=str(row["domain"]),
+        split=str(row["split"]),
+        image=str(row["image"]),
         protocol=str(row.get("protocol") or ""),
         prompt_id=str(row.get("prompt_id") or ""),
         label=Label.parse(row["label"]),

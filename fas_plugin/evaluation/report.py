@@ -20,7 +20,7 @@ from fas_plugin.evaluation.compare import Difference, differences
 from fas_plugin.evaluation.diagnosis import Finding, Training, read_training, summary
 from fas_plugin.evaluation.explanations import read_reasoning
 from fas_plugin.evaluation.measure import MAIN, measure, scored, without_nan
-from fas_plugin.evaluation.metrics import CalibrationBin
+from fas_plugin.evaluation.metrics import calibration
 from fas_plugin.evaluation.predictions import Prediction, PredictionSet
 from fas_plugin.evaluation.tables import Table, percent
 from fas_plugin.labels import INSTRUMENTS, FasClass
@@ -177,10 +177,6 @@ def _page(
     )
     environment.filters |= {"percent": percent, "instrument": _instrument, "signed": _signed}
     cards = _gallery(made.split("test"), threshold)
-    bins = [
-        CalibrationBin(**{k: float("nan") if v is None else v for k, v in b.items()})
-        for b in metrics["calibration"]["bins"]
-    ]
     return environment.get_template("report.html.j2").render(
         metrics=metrics,
         level=metrics["levels"][MAIN],
@@ -202,7 +198,7 @@ def _page(
         roc=figures.roc_figure(drawn),
         det=figures.det_figure(drawn),
         histograms=figures.histogram_figure(test, threshold),
-        reliability=figures.reliability_figure(bins),
+        reliability=figures.reliability_figure(calibration(test.scores, test.real)[1]),
         reward_curves=training
         and figures.curves_figure(training.reward_curves, figures.REWARDS, "completions scored"),
         group_curves=training
@@ -412,9 +408,8 @@ def _signed(value: float) -> str:
 
 
 def _interval(bounds: Sequence[float | None] | None) -> str:
-    if not bounds or None in bounds:
-        return ""
-    return f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}"
+    low, high = bounds or (None, None)
+    return "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def _at(metrics: Mapping[str, Any], path: Sequence[str]) -> Any:

@@ -39,7 +39,15 @@ def server(policy):
     command = (
         f"{sys.executable} -m vllm.entrypoints.openai.api_server --port {port} --model".split()
     )
-    flags = ["--served-model-name", "tiny", "--max-model-len", "128", "--enforce-eager", "--dtype", "bfloat16"]
+    flags = [
+        "--served-model-name",
+        "tiny",
+        "--max-model-len",
+        "128",
+        "--enforce-eager",
+        "--dtype",
+        "bfloat16",
+    ]
     job = subprocess.Popen(
         [*command, str(policy), *flags, "--gpu-memory-utilization", "0.1"],
         stdout=subprocess.DEVNULL,
@@ -47,7 +55,7 @@ def server(policy):
         env={**os.environ, "no_proxy": "127.0.0.1"},
     )
     url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 400
     while True:
         assert job.poll() is None and time.monotonic() < deadline
         try:
@@ -70,7 +78,7 @@ def test_a_real_server_scores_as_the_model_in_process(server, policy, prompts, t
     same = [
         (a.score, b.score)
         for a, b in zip(served.predictions, inside.predictions, strict=True)
-        if a.completions == b.completions
+        if a.completions[0] == b.completions[0].removesuffix("<|im_end|>")
     ]
     assert len(same) >= 4  # bfloat16 may break a tie in another way
     for a, b in same:
@@ -235,7 +243,7 @@ def test_scores_of_ones_own(prompts, tmp_path, suffix):
     [
         ("record_id,score\n", "12 samples are not predicted"),
         ("record_id,points\na,1\n", "no column 'score'"),
-        ("record_id,score\nnobody,0.5\n", "1 sample are not in the prompt dataset: nobody"),
+        ("record_id,score\nnobody,0.5\n", "1 sample is not in the prompt dataset: nobody"),
         ("record_id,score\nID,0.5\nID,0.5\n", "there twice: ID"),
         ("record_id,score\nID,high\n", r"row 1: score 'high' of 'ID': expected a number"),
         ("record_id,score\nID,nan\n", "not a number from 0 to 1: ID"),

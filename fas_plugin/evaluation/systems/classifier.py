@@ -9,6 +9,7 @@ networks that want a wider crop are at a disadvantage, which the report says.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -131,8 +132,6 @@ class Classifier:
     """The network in ``path``, run by ONNX Runtime on the processor."""
 
     def __init__(self, path: Path, card: Card) -> None:
-        import hashlib
-
         try:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
@@ -160,7 +159,8 @@ class Classifier:
             started = time.monotonic()
             with Image.open(sample.image) as image:
                 pixels = self._card.pixels(image)
-            score = self._card.probability(session.run(None, {first.name: pixels})[0])
+            output = np.asarray(session.run(None, {first.name: pixels})[0])
+            score = self._card.probability(output)
             yield Prediction(
                 sample, score, (), (score,), ("classifier",), time.monotonic() - started
             )

@@ -48,7 +48,12 @@ class Endpoint:
     """``model`` at ``url`` (``…/v1``). An API key comes from the environment: ``FAS_API_KEY``."""
 
     def __init__(self, url: str, model: str, sampling: Sampling) -> None:
-        self.about = {"kind": "endpoint", "url": url, "model": model, **as_settings(sampling)}
+        self.about: Mapping[str, Any] = {
+            "kind": "endpoint",
+            "url": url,
+            "model": model,
+            **as_settings(sampling),
+        }
         self._url = url.rstrip("/") + "/chat/completions"
         self._model, self._sampling = model, sampling
 
@@ -109,7 +114,7 @@ class Endpoint:
         headers = {"Content-Type": "application/json"}
         if key := os.environ.get("FAS_API_KEY"):
             headers["Authorization"] = f"Bearer {key}"
-        content = json.dumps(body).encode()
+        content, reason = json.dumps(body).encode(), ""
         for attempt in range(TRIES):
             if attempt:
                 time.sleep(PAUSE * 2 ** (attempt - 1))

@@ -37,7 +37,12 @@ class GivenScores:
         except OSError as error:
             raise PredictionsError(f"{path}: {error.strerror}") from None
         digest = hashlib.sha256(content).hexdigest()
-        self.about = {"kind": "scores", "model": path.stem, "file": str(path), "sha256": digest}
+        self.about: Mapping[str, Any] = {
+            "kind": "scores",
+            "model": path.stem,
+            "file": str(path),
+            "sha256": digest,
+        }
         self._path = path
 
     def predict(self, samples: Sequence[Sample]) -> Iterator[Prediction]:

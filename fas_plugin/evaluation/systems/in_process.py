@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,7 @@ class VllmInProcess:
     """``model`` is a checkpoint folder or hub name. The engine starts with the first prediction."""
 
     def __init__(self, model: str, sampling: Sampling, engine: EngineOptions) -> None:
-        self.about = {
+        self.about: Mapping[str, Any] = {
             "kind": "vllm",
             "model": model,
             **as_settings(sampling),

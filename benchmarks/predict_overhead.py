@@ -70,7 +70,7 @@ def make_samples(folder: Path, options: argparse.Namespace) -> list[Sample]:
         Image.fromarray(pixels).save(path)
         samples.append(
             Sample(
-                *(f"{i}",) * 3, "M", Label(FasClass.REAL), "test", "", "", str(path), True,
+                *(f"{i}",) * 3, "M", Label(FasClass.REAL), "test", "", "", (str(path),), True,
                 ({"role": "user", "content": content},),
             )
         )  # fmt: skip
@@ -98,7 +98,7 @@ def measure(model: str, samples: list[Sample], options: argparse.Namespace) -> N
                 list(sample.messages), tokenize=False, add_generation_prompt=True
             )
             tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
-            with Image.open(sample.image) as image:
+            with Image.open(sample.images[0]) as image:
                 data = {"image": image.convert("RGB")}
             requests.append({"prompt_token_ids": tokens, "multi_modal_data": data})
         outputs = llm.generate(requests, bare_params, use_tqdm=False)

@@ -21,7 +21,7 @@ import numpy as np
 
 from fas_plugin.datasets.protocols import ProtocolError, load_protocol
 from fas_plugin.evaluation import bootstrap, metrics
-from fas_plugin.evaluation.measure import scored
+from fas_plugin.evaluation.measure import domain_result, scored, source_threshold
 from fas_plugin.evaluation.predictions import (
     PredictionsError,
     PredictionSet,
@@ -30,12 +30,12 @@ from fas_plugin.evaluation.predictions import (
 )
 from fas_plugin.evaluation.tables import Table, bare_percent
 
-#: Families of protocols, as the published table has them: prefix of a protocol's name -> title.
+#: Families of protocols in the published table: how their names start -> title.
 FAMILIES = {
     "ocim_loo": "OCIM, leave one out",
     "ocim_limited": "OCIM, limited sources",
     "ocim_single": "OCIM, single source",
-    "one_to_eleven": "CelebA-Spoof to eleven sets",
+    "celeba_to_eleven": "CelebA-Spoof to eleven sets",
 }
 
 
@@ -102,14 +102,19 @@ def compare(
         PredictionsError: two systems on one protocol were tested on different samples.
     """
     results = {
-        name: {protocol: result(made) for protocol, made in sets.items()}
+        name: {
+            column: found
+            for protocol, made in sets.items()
+            for column, found in domain_results(protocol, made).items()
+        }
         for name, sets in runs.items()
     }
     protocols = list(dict.fromkeys(p for sets in runs.values() for p in sets))
     synthetic = any(made.synthetic for sets in runs.values() for made in sets.values())
     tables = []
-    for family in dict.fromkeys(map(_family, protocols)):
-        mine = [p for p in protocols if _family(p) == family]
+    columns = list(dict.fromkeys(c for found in results.values() for c in found))
+    for family in dict.fromkeys(map(_family, columns)):
+        mine = [c for c in columns if _family(c) == family]
         tables += _result_tables(family, mine, results, synthetic, published)
     found = [
         d for p in protocols for d in differences(p, {n: s[p] for n, s in runs.items() if p in s})
@@ -117,19 +122,16 @@ def compare(
     return [*tables, _difference_table(found)] if found else tables
 
 
-def result(made: PredictionSet) -> Result:
-    """HTER by both conventions, and AUC, of clips."""
-    test, validation = scored(made.split("test")), scored(made.split("validation"))
-    data = (test.scores, test.real)
-    threshold = math.nan
-    if len(validation.scores):
-        threshold = metrics.eer(validation.scores, validation.real)[1]
-    ideal, own = metrics.eer(*data)
-    return Result(
-        hter=math.nan if math.isnan(threshold) else metrics.hter(*data, threshold),
-        hter_ideal=math.nan if math.isnan(own) else ideal,
-        auc=metrics.auc(*data),
-    )
+def domain_results(protocol: str, made: PredictionSet) -> dict[str, Result]:
+    """Results of clips by column: a protocol, or ``protocol/domain`` where it tests several domains."""
+    threshold = source_threshold(made)
+    domains = sorted({p.sample.domain for p in made.split("test")})
+    found = {}
+    for domain in domains:
+        numbers = domain_result(made, domain, threshold)
+        column = protocol if len(domains) == 1 else f"{protocol}/{domain}"
+        found[column] = Result(numbers["hter"], numbers["eer"], numbers["auc"])
+    return found
 
 
 def differences(protocol: str, sets: Mapping[str, PredictionSet]) -> list[Difference]:
@@ -144,21 +146,18 @@ def differences(protocol: str, sets: Mapping[str, PredictionSet]) -> list[Differ
     clips = {name: scored(made.split("test")) for name, made in sets.items()}
     first = next(iter(clips.values()))
     draws = bootstrap.draw_subjects(len(set(first.subject)))
-    found: dict[str, tuple[Result, np.ndarray, np.ndarray]] = {}
+    hter: dict[str, tuple[float, np.ndarray]] = {}
+    auc: dict[str, tuple[float, np.ndarray]] = {}
     for name, test in clips.items():
-        validation = scored(sets[name].split("validation"))
-        threshold = math.nan
-        if len(validation.scores):
-            threshold = metrics.eer(validation.scores, validation.real)[1]
+        threshold = source_threshold(sets[name])
         data = (test.scores, test.real, test.subject)
-        found[name] = (
-            result(sets[name]),
-            bootstrap.at_threshold(*data, threshold, test.species, draws).hter,
-            bootstrap.over_thresholds(*data, draws).auc,
-        )
-    pairs = list(combinations(found, 2))
-    hters = [found[a][1] - found[b][1] for a, b in pairs]
-    aucs = [found[a][2] - found[b][2] for a, b in pairs]
+        drawn = bootstrap.at_threshold(*data, threshold, test.species, draws).hter
+        known = not math.isnan(threshold)
+        hter[name] = (metrics.hter(*data[:2], threshold) if known else math.nan, drawn)
+        auc[name] = (metrics.auc(*data[:2]), bootstrap.over_thresholds(*data, draws).auc)
+    pairs = list(combinations(sets, 2))
+    hters = [hter[a][1] - hter[b][1] for a, b in pairs]
+    aucs = [auc[a][1] - auc[b][1] for a, b in pairs]
     hter_p = bootstrap.holm([bootstrap.paired_p_value(d) for d in hters])
     auc_p = bootstrap.holm([bootstrap.paired_p_value(d) for d in aucs])
     return [
@@ -166,10 +165,10 @@ def differences(protocol: str, sets: Mapping[str, PredictionSet]) -> list[Differ
             protocol,
             a,
             b,
-            found[a][0].hter - found[b][0].hter,
+            hter[a][0] - hter[b][0],
             bootstrap.interval(hters[i]),
             hter_p[i],
-            found[a][0].auc - found[b][0].auc,
+            auc[a][0] - auc[b][0],
             bootstrap.interval(aucs[i]),
             auc_p[i],
         )
@@ -195,8 +194,8 @@ def _result_tables(
     if not published:
         entries = []
     columns = sorted(protocols, key=_order)
-    if family == "ocim_loo" and entries:
-        columns = [f"ocim_loo_{letter}" for letter in "MCIO"]
+    if entries and family in ("ocim_loo", "celeba_to_eleven"):  # all that the family has
+        columns = sorted({c for e in entries for c in e["results"]}, key=_order)
     rows = {False: [], True: []}  # by whether the threshold was fixed beforehand
     for name, found in results.items():
         shown = [found.get(p) for p in columns]
@@ -314,19 +313,26 @@ def _published_mean(
     return mean
 
 
-def _family(protocol: str) -> str:
-    return next((family for family in FAMILIES if protocol.startswith(family)), protocol)
+def _family(column: str) -> str:
+    protocol = column.partition("/")[0]
+    for family in FAMILIES:
+        rest = protocol.removeprefix(family)
+        # "ocim_loo_M" belongs to "ocim_loo"; "ocim_loo_train_M" is another protocol.
+        if rest != protocol and "train" not in rest and "test" not in rest:
+            return family
+    return protocol
 
 
-def _order(protocol: str) -> tuple[int, str]:
-    return ("MCIO".find(protocol[-1]), protocol)
+def _order(column: str) -> tuple[int, str]:
+    return ("MCIO".find(column[-1]), column)
 
 
-def _short(protocol: str) -> str:
+def _short(column: str) -> str:
     """As the field writes it."""
+    protocol, _, domain = column.partition("/")
+    if domain:
+        return domain
     try:
         return load_protocol(protocol).title
     except ProtocolError:  # one that this package does not ship
-        for prefix in FAMILIES:
-            protocol = protocol.removeprefix(prefix + "_")
         return protocol or "no protocol"

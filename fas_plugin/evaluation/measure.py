@@ -76,6 +76,7 @@ def measure(made: PredictionSet, name: str) -> dict[str, Any]:
     reasonings = [read_reasoning(p) for p in test]
     levels = {level: _level(scored(test, level), scored(validation, level)) for level in LEVELS}
     main = scored(test)
+    threshold = source_threshold(made)
     result = {
         "schema_version": SCHEMA_VERSION,
         "fas_plugin": __version__,
@@ -95,11 +96,34 @@ def measure(made: PredictionSet, name: str) -> dict[str, Any]:
         },
         "scoring": _scoring(test),
         "levels": levels,
+        "domains": {
+            domain: domain_result(made, domain, threshold)
+            for domain in sorted({p.sample.domain for p in test})
+        },
         "answers": _answers(test),
         "calibration": _calibration(main),
         "explanations": explanations(test, reasonings),
     }
     return without_nan(result)
+
+
+def source_threshold(made: PredictionSet) -> float:
+    """The equal-error threshold of the source-domain validation clips; NaN where there are none."""
+    validation = scored(made.split("validation"))
+    return metrics.eer(validation.scores, validation.real)[1]
+
+
+def domain_result(made: PredictionSet, domain: str, threshold: float) -> dict[str, Any]:
+    """What tables of several targets need of one: HTER, EER and AUC of its clips."""
+    test = scored([p for p in made.split("test") if p.sample.domain == domain])
+    return {
+        "videos": len(test.names),
+        "hter": metrics.hter(test.scores, test.real, threshold)
+        if not math.isnan(threshold)
+        else math.nan,
+        "eer": metrics.eer(test.scores, test.real)[0],
+        "auc": metrics.auc(test.scores, test.real),
+    }
 
 
 def _level(test: Scored, validation: Scored) -> dict[str, Any]:

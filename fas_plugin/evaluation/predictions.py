@@ -34,12 +34,13 @@ class PredictionsError(ValueError):
 
 @dataclass(frozen=True)
 class Sample:
-    """One face image to score.
+    """What gets one score: the image of a frame, or several frames of a clip in one prompt.
 
     Attributes:
         protocol: name of the protocol that chose it; empty where the dataset has none.
         prompt_id: name and version of the prompt.
-        messages: the chat messages; their image is ``image``.
+        images: paths, in the order in which the messages show them.
+        messages: the chat messages.
     """
 
     record_id: str
@@ -50,7 +51,7 @@ class Sample:
     split: str
     protocol: str
     prompt_id: str
-    image: str
+    images: tuple[str, ...]
     synthetic: bool
     messages: tuple[Mapping[str, Any], ...] = ()
 
@@ -116,6 +117,7 @@ def read_samples(prompts: Path) -> list[Sample]:
             of several protocols.
     """
     samples = []
+    protocol = _exported(prompts).get("protocol", {}).get("name", "")
     for split in SPLITS:
         path = prompts / f"{split}.jsonl"
         if not path.is_file():
@@ -125,7 +127,7 @@ def read_samples(prompts: Path) -> list[Sample]:
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 try:
-                    samples.append(_sample(json.loads(line), split))
+                    samples.append(_sample(json.loads(line), split, protocol))
                 except (ValueError, TypeError, LookupError) as error:
                     raise PredictionsError(f"{path}, line {number}: {_reason(error)}") from None
     if not any(sample.split == "test" for sample in samples):
@@ -135,7 +137,27 @@ def read_samples(prompts: Path) -> list[Sample]:
     return samples
 
 
-def _sample(row: Mapping[str, Any], split: str) -> Sample:
+def _exported(prompts: Path) -> dict[str, Any]:
+    """What ``data export`` noted about the dataset, as far as it is there."""
+    path = prompts / "export.json"
+    if not path.is_file():
+        return {}
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        form = about["format"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise PredictionsError(f"{path}: not what data export writes ({error})") from None
+    if form != "openrlhf":
+        raise PredictionsError(
+            f"{prompts}: in the format {form!r}; evaluation reads openrlhf, as export writes it "
+            "without --format"
+        )
+    return about
+
+
+def _sample(row: Mapping[str, Any], split: str, protocol: str) -> Sample:
+    if not row["images"]:
+        raise ValueError("no images")
     return Sample(
         record_id=str(row["record_id"]),
         video=str(row["video"]),
@@ -143,9 +165,9 @@ def _sample(row: Mapping[str, Any], split: str) -> Sample:
         domain=str(row["datasource"]),
         label=Label.parse(row["label"]),
         split=split,
-        protocol=str(row.get("protocol") or ""),
+        protocol=str(row.get("protocol") or protocol),
         prompt_id=str(row.get("prompt_id") or ""),
-        image=str(row["images"][0]),
+        images=tuple(map(str, row["images"])),
         synthetic=bool(row.get("synthetic")),
         messages=tuple(row["prompt"]),
     )
@@ -240,6 +262,7 @@ def write_predictions(path: Path, made: PredictionSet) -> None:
         "score": pa.float64(),
         "seconds": pa.float64(),
         "synthetic": pa.bool_(),
+        "images": pa.list_(pa.string()),
         "completions": pa.list_(pa.string()),
         "scores": pa.list_(pa.float64()),
         "sources": pa.list_(pa.string()),
@@ -263,7 +286,7 @@ def _row(prediction: Prediction) -> dict[str, Any]:
         "split": sample.split,
         "protocol": sample.protocol,
         "prompt_id": sample.prompt_id,
-        "image": sample.image,
+        "images": list(sample.images),
         "synthetic": sample.synthetic,
         "score": prediction.score,
         "completions": list(prediction.completions),
@@ -310,7 +333,7 @@ def _prediction(row: Mapping[str, Any]) -> Prediction:
         subject=str(row["subject"]),
         domain=str(row["domain"]),
         split=str(row["split"]),
-        image=str(row["image"]),
+        images=tuple(map(str, row["images"] or ())),
         protocol=str(row.get("protocol") or ""),
         prompt_id=str(row.get("prompt_id") or ""),
         label=Label.parse(row["label"]),

@@ -362,7 +362,7 @@ def _gallery(test: Sequence[Prediction], threshold: float | None) -> list[dict[s
         turn += 1
     cards, size = [], 0
     for rank, p in enumerate(chosen.values()):
-        picture = _thumbnail(Path(p.sample.image)) if size < PICTURES else None
+        picture = _thumbnail(p.sample.images) if size < PICTURES else None
         size += len(picture or "")
         reasoning = read_reasoning(p)
         cards.append(
@@ -390,14 +390,15 @@ def _instrument(name: str | None) -> str:
     return "unknown instrument" if name in (None, "unknown") else INSTRUMENTS.get(name, name)
 
 
-def _thumbnail(path: Path) -> str | None:
+def _thumbnail(images: Sequence[str]) -> str | None:
+    """The first image, as a data URL; None where it cannot be read."""
     try:
-        with Image.open(path) as image:
+        with Image.open(images[0]) as image:
             small = image.convert("RGB")
             small.thumbnail((THUMBNAIL, THUMBNAIL))
             content = io.BytesIO()
             small.save(content, "WEBP", quality=80)
-    except OSError:
+    except (OSError, IndexError):
         return None
     return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()
 

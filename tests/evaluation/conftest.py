@@ -23,7 +23,6 @@ def prompts(tmp_path_factory, faces):
             "label": record["label"],
             "datasource": record["domain"],
             "prompt_id": "brief/1",
-            "protocol": "ocim_loo_M",
             "synthetic": True,
             **{name: record[name] for name in ("record_id", "video", "subject")},
         }
@@ -34,6 +33,8 @@ def prompts(tmp_path_factory, faces):
     for split, chosen in (("train", source), ("validation", source[:6]), ("test", target[:6])):
         lines = "".join(json.dumps(row) + "\n" for row in chosen)
         (folder / f"{split}.jsonl").write_text(lines)
+    about = {"format": "openrlhf", "protocol": {"name": "ocim_loo_M"}}
+    (folder / "export.json").write_text(json.dumps(about))
     return folder
 
 

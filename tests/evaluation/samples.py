@@ -49,7 +49,9 @@ def make(
                 split=split,
                 protocol=protocol,
                 prompt_id="brief/1",
-                image=str(_image(images, random, f"{split}-{i}") if images else f"/none/{i}.png"),
+                images=(
+                    str(_image(images, random, f"{split}-{i}") if images else f"/none/{i}.png"),
+                ),
                 synthetic=True,
             )
             said = text if text is not None else _text(score >= 0.5, i)

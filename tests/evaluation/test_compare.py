@@ -1,6 +1,7 @@
 """Runs beside published numbers, in a terminal, in Markdown and in LaTeX; differences are tested."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from samples import make
@@ -42,10 +43,10 @@ def test_published_rows_recompute_to_their_printed_means():
     assert mean("FaceCoT", "ocim_loo", "auc") == pytest.approx(99.85, abs=0.011)  # theirs, rounded
     assert mean("FLIP-MCL", "ocim_single", "hter") == 4.84
     for method in ("I-FAS", "FaceCoT-100K", "FaceCoT-All"):
-        entry = entries[method, "one_to_eleven"]
+        entry = entries[method, "celeba_to_eleven"]
         assert len(entry["results"]) == 11
-        assert mean(method, "one_to_eleven", "hter") == entry["mean"]["hter"]
-        assert mean(method, "one_to_eleven", "auc") == pytest.approx(
+        assert mean(method, "celeba_to_eleven", "hter") == entry["mean"]["hter"]
+        assert mean(method, "celeba_to_eleven", "auc") == pytest.approx(
             entry["mean"]["auc"], abs=0.011
         )
 
@@ -100,6 +101,23 @@ def test_command(runs, capsys, form):
     if form == "text":
         lines = [line for line in out.splitlines() if "(synthetic)" in line]
         assert len({len(line) for line in lines[:2]}) == 1  # columns stand below each other
+
+
+def test_a_protocol_with_several_targets_has_a_column_for_each(tmp_path):
+    """CelebA-Spoof to eleven sets, of which two were tested."""
+    made = make(240, 2.0, protocol="celeba_to_eleven")
+    moved = tuple(
+        replace(p, sample=replace(p.sample, domain="W"))
+        if p.sample.split == "test" and i % 4 < 2
+        else p
+        for i, p in enumerate(made.predictions)
+    )
+    write_predictions(tmp_path / "ours" / "predictions.parquet", replace(made, predictions=moved))
+    ideal, _ = compare(read_runs([str(tmp_path / "ours")]))
+    assert len(ideal.header) == 1 + 11 + 1
+    ours = dict(zip(ideal.header, ideal.rows[0], strict=True))
+    assert {name for name, cell in ours.items() if name and cell != "–"} == {"M", "W"}
+    assert any("FaceCoT-All" in row[0] and "6.30 / 97.77" in row[-1] for row in ideal.rows)
 
 
 def test_hostile_names_do_no_harm():

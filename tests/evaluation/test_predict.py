@@ -66,7 +66,7 @@ def forward(model, processor, sample, completion_tokens):
     text = processor.tokenizer.apply_chat_template(
         list(sample.messages), tokenize=False, add_generation_prompt=True
     )
-    with Image.open(sample.image) as image:
+    with Image.open(sample.images[0]) as image:
         inputs = processor(text=[text], images=[image.convert("RGB")], return_tensors="pt")
     more = torch.tensor([completion_tokens], dtype=torch.long)
     ids = torch.cat([inputs["input_ids"], more], dim=1)

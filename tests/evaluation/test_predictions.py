@@ -108,6 +108,13 @@ def row(**change):
     }
 
 
+def test_a_dataset_for_another_framework_is_refused(tmp_path):
+    (tmp_path / "test.jsonl").write_text(json.dumps(row()) + "\n")
+    (tmp_path / "export.json").write_text(json.dumps({"format": "verl"}))
+    with pytest.raises(PredictionsError, match="in the format 'verl'; evaluation reads openrlhf"):
+        read_samples(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

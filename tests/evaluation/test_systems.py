@@ -188,7 +188,7 @@ def test_a_network_is_fed_and_read_as_its_card_says(network, prompts, tmp_path):
     samples = read_samples(prompts)
     made = predict(open_system(str(network), Sampling()), samples, tmp_path)
     for prediction in made.predictions:
-        with Image.open(prediction.sample.image) as image:
+        with Image.open(prediction.sample.images[0]) as image:
             small = np.asarray(image.convert("RGB").resize((24, 16), Image.Resampling.BILINEAR))
         red, _, blue = small.reshape(-1, 3).mean(0) / 255
         expected = 1 / (1 + math.exp(-16 * (red - blue)))

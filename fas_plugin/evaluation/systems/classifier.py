@@ -157,10 +157,13 @@ class Classifier:
         [first, *_] = session.get_inputs()
         for sample in samples:
             started = time.monotonic()
-            with Image.open(sample.image) as image:
-                pixels = self._card.pixels(image)
-            output = np.asarray(session.run(None, {first.name: pixels})[0])
-            score = self._card.probability(output)
-            yield Prediction(
-                sample, score, (), (score,), ("classifier",), time.monotonic() - started
-            )
+            scores = []
+            for path in sample.images:
+                with Image.open(path) as image:
+                    pixels = self._card.pixels(image)
+                output = np.asarray(session.run(None, {first.name: pixels})[0])
+                scores.append(self._card.probability(output))
+            seconds = time.monotonic() - started
+            sources = ("classifier",) * len(scores)
+            mean = sum(scores) / len(scores)
+            yield Prediction(sample, mean, (), tuple(scores), sources, seconds)

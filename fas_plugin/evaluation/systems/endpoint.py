@@ -95,7 +95,7 @@ class Endpoint:
         sampling = self._sampling
         body: dict[str, Any] = {
             "model": self._model,
-            "messages": [_with_image(message, sample.image) for message in sample.messages],
+            "messages": _with_images(sample),
             "n": sampling.samples,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
@@ -134,23 +134,31 @@ class Endpoint:
         )
 
 
-def _with_image(message: Mapping[str, Any], image: str) -> dict[str, Any]:
-    """The message with its image inside, as a data URL."""
-    if isinstance(message["content"], str):
-        return dict(message)
+def _with_images(sample: Sample) -> list[dict[str, Any]]:
+    """The messages with their images inside, as data URLs."""
+    images = iter(sample.images)
+    return [
+        {
+            **message,
+            "content": message["content"]
+            if isinstance(message["content"], str)
+            else [
+                _image(next(images)) if part["type"] == "image" else part
+                for part in message["content"]
+            ],
+        }
+        for message in sample.messages
+    ]
+
+
+def _image(image: str) -> dict[str, Any]:
     path = Path(image)
     try:
         encoded = base64.b64encode(path.read_bytes()).decode()
     except OSError as error:
         raise PredictionsError(f"{path}: {error.strerror}") from None
     url = f"data:{_MIME.get(path.suffix.lower(), 'image/jpeg')};base64,{encoded}"
-    return {
-        **message,
-        "content": [
-            {"type": "image_url", "image_url": {"url": url}} if part["type"] == "image" else part
-            for part in message["content"]
-        ],
-    }
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
 def _read(choice: Mapping[str, Any], prefix: str) -> tuple[str, AnswerTree]:

@@ -41,7 +41,7 @@ class _Job:
 
     sample: Sample
     tokens: list[int]
-    image: Image.Image
+    images: list[Image.Image]
     prefix: str
     started: float
     completions: list[str] = field(default_factory=list)
@@ -72,7 +72,7 @@ class VllmInProcess:
             self._llm = LLM(
                 model=self._model,
                 max_model_len=self._options.max_model_len,
-                limit_mm_per_prompt={"image": 1},
+                limit_mm_per_prompt={"image": max(len(s.images) for s in samples)},
                 seed=sampling.seed,
                 **self._options.arguments,
             )
@@ -136,8 +136,8 @@ class VllmInProcess:
             text += "</think>" * bool(prefix) + ANSWER
             prefix += "</think>" * bool(prefix) + ANSWER
         tokens = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        with Image.open(sample.image) as image:
-            return _Job(sample, tokens, image.convert("RGB"), prefix, time.monotonic())
+        images = [_read_image(path) for path in sample.images]
+        return _Job(sample, tokens, images, prefix, time.monotonic())
 
     def _read(self, job: _Job, outputs: Sequence[Any]) -> None:
         """Completions, and for each the tree along its answer."""
@@ -192,7 +192,12 @@ def word_tokens(tokenizer: Any) -> dict[int, str]:
 
 
 def _request(job: _Job, tokens: list[int]) -> dict[str, Any]:
-    return {"prompt_token_ids": tokens, "multi_modal_data": {"image": job.image}}
+    return {"prompt_token_ids": tokens, "multi_modal_data": {"image": job.images}}
+
+
+def _read_image(path: str) -> Image.Image:
+    with Image.open(path) as image:
+        return image.convert("RGB")
 
 
 def _plain(request_id: str) -> str:

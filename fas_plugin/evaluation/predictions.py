@@ -147,9 +147,9 @@ def _exported(prompts: Path) -> dict[str, Any]:
         form = about["format"]
     except (ValueError, LookupError, TypeError) as error:
         raise PredictionsError(f"{path}: not what data export writes ({error})") from None
-    if form != "openrlhf":
+    if form != "jsonl":
         raise PredictionsError(
-            f"{prompts}: in the format {form!r}; evaluation reads openrlhf, as export writes it "
+            f"{prompts}: in the format {form!r}; evaluation reads jsonl, as export writes it "
             "without --format"
         )
     return about

@@ -33,7 +33,7 @@ def prompts(tmp_path_factory, faces):
     for split, chosen in (("train", source), ("validation", source[:6]), ("test", target[:6])):
         lines = "".join(json.dumps(row) + "\n" for row in chosen)
         (folder / f"{split}.jsonl").write_text(lines)
-    about = {"format": "openrlhf", "protocol": {"name": "ocim_loo_M"}}
+    about = {"format": "jsonl", "protocol": {"name": "ocim_loo_M"}}
     (folder / "export.json").write_text(json.dumps(about))
     return folder
 

@@ -111,7 +111,7 @@ def row(**change):
 def test_a_dataset_for_another_framework_is_refused(tmp_path):
     (tmp_path / "test.jsonl").write_text(json.dumps(row()) + "\n")
     (tmp_path / "export.json").write_text(json.dumps({"format": "verl"}))
-    with pytest.raises(PredictionsError, match="in the format 'verl'; evaluation reads openrlhf"):
+    with pytest.raises(PredictionsError, match="in the format 'verl'; evaluation reads jsonl"):
         read_samples(tmp_path)
 
 

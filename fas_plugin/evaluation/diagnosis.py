@@ -21,6 +21,8 @@ from fas_plugin.training.run import read_curves
 
 Curves = Mapping[str, Sequence[tuple[int, float]]]
 
+#: Completions below which a record's tenths say nothing.
+FEW_COMPLETIONS = 500
 #: A change of a reward's mean that counts as one.
 RISE = 0.05
 #: Share of groups with a signal below which most of the generation is wasted.
@@ -114,6 +116,9 @@ def summary(training: Training) -> dict[str, Any]:
 
 def _of_record(record: RewardRecord) -> list[Finding]:
     columns = record.columns
+    if len(record) < FEW_COMPLETIONS:
+        text = f"{len(record)} completions were scored; from {FEW_COMPLETIONS} on trends are looked at."
+        return [Finding("note", "Too short to judge", text)]
     found = []
     right = columns["fas_class_consistency"]
     total = columns["reward"]

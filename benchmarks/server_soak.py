@@ -32,7 +32,7 @@ from fas_plugin.rewards.frameworks.openrlhf import get_reward
 
 PROMPT = "<|im_start|>user\nIs this face real?<|im_end|>\n<|im_start|>assistant\n"
 LABELS = ("real", "spoof", "spoof:replay.tablet")
-#: Memory may grow by this share after the first minute, or a tenth of a shorter run.
+#: Memory may grow by this share after so many seconds; runs of less than twice that do not tell.
 GROWTH, WARM_UP = 0.05, 60.0
 
 
@@ -193,7 +193,8 @@ def main() -> int:
         print(
             f"memory, {name}: {start:.1f} -> {end:.1f} MB after warm-up, {100 * grown[-1]:+.1f} %"
         )
-    return int(seen["wrong"] + seen["lost"] > 0 or told["longest_gap"] > 1 or max(grown) > GROWTH)
+    flat = max(grown) <= GROWTH or options.seconds < 2 * WARM_UP  # too short to tell
+    return int(seen["wrong"] + seen["lost"] > 0 or told["longest_gap"] > 1 or not flat)
 
 
 if __name__ == "__main__":

@@ -54,4 +54,4 @@ def build(arguments: dict[str, str]) -> serve.Application:
         max_ongoing_requests=options.max_waiting,
         max_queued_requests=4 * options.max_waiting,  # above, Ray answers 503
     )
-    return rewards.bind()
+    return rewards.bind()  # type: ignore[attr-defined]

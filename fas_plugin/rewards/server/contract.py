@@ -104,7 +104,7 @@ def _fault(error: jsonschema_rs.ValidationError) -> tuple[str, str]:
     if kind.name == "type":
         return field, f"expected {' or '.join(kind.types)}, got {_json_type(error.instance)}"  # type: ignore[attr-defined]
     if kind.name == "pattern":
-        return field, _label_fault(error.instance)
+        return field, _label_fault(str(error.instance))
     if kind.name == "maxItems":
         return field, f"more than {kind.limit} completions; send smaller batches"  # type: ignore[attr-defined]
     if kind.name == "maxLength":

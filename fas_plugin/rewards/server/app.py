@@ -41,6 +41,9 @@ _DISCARDED, _DISCARD_SECONDS = 64 * 1024 * 1024, 1.0
 #: Characters of a completion that the log shows, if it shows any.
 _LOG_TEXT = 2_000
 
+#: Where in the scope of a request its body is, if it has been read already.
+WHOLE_BODY = "fas_plugin.body"
+
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
@@ -57,16 +60,20 @@ class _Incoming:
     Attributes:
         announced: its length according to the head, 0 where that does not say.
         complete: whether all of it has been read.
+        whole: all of it, where the protocol has read it already.
     """
 
     def __init__(self, scope: _Message, receive: _Receive) -> None:
         self._receive = receive
         self.announced, self.complete = 0, True
+        self.whole: bytes | None = scope.get(WHOLE_BODY)
         for name, value in scope["headers"]:
             if name == b"content-length":
                 self.announced, self.complete = int(value), value == b"0"
             elif name == b"transfer-encoding":
                 self.complete = False
+        if self.whole is not None:
+            self.complete = True
 
     async def read(self) -> bytes:
         if self.complete:
@@ -89,7 +96,11 @@ class _Incoming:
 
 
 class RewardApp:
-    """Routes, checks, scores, counts and records."""
+    """Routes, checks, scores, counts and records.
+
+    Attributes:
+        at_once: whether rewards are computed without waiting for anything else.
+    """
 
     def __init__(self, options: Options, preset: Preset, tally: Tally | None = None) -> None:
         self._options, self._preset = options, preset
@@ -97,6 +108,7 @@ class RewardApp:
         self._contract = Contract(options)
         self._record = options.record and RewardRecord(options.record, options.record_text)
         self._token = os.environ.get(TOKEN_VARIABLE, "").encode()
+        self.at_once = preset.judge is LOCAL
         self._desk: JudgeDesk | None = None
         if preset.judge is not LOCAL:
             self._desk = JudgeDesk(preset.judge, options.judge_timeout, self._tally)
@@ -185,6 +197,8 @@ class RewardApp:
         limit = self._options.max_body
         if incoming.announced > limit:
             raise _too_large(limit)
+        if incoming.whole is not None:
+            return incoming.whole
         first = await incoming.read()
         if incoming.complete:
             if len(first) > limit:

@@ -4,6 +4,7 @@ may be, what becomes of fresh connections when the server stops; and an answer i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Iterable
@@ -11,10 +12,13 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from fas_plugin.rewards.server.app import WHOLE_BODY
 from fas_plugin.rewards.server.options import Options
 
 #: Bytes of a request line and headers.
 MAX_HEAD = 32 * 1024
+#: Bytes of a request that is answered as soon as it is there.
+_AT_ONCE = 64 * 1024
 #: Seconds that a connection without a request gets to send one when the server stops.
 _LAST_CALL = 1.0
 
@@ -42,6 +46,10 @@ class _WholeAnswers:
         else:
             self._transport.write(data)
 
+    def write_whole(self, answer: bytes) -> None:
+        """Head and body at once."""
+        self._transport.write(answer)
+
     def flush(self) -> None:
         """The answer is complete; some have no body."""
         if self._head:
@@ -64,6 +72,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.options = options
         self._head = 0  # bytes of the head so far; -1 behind it
         self._since: float | None = None  # when the request began to arrive, None between requests
+        self._pieces: list[bytes] | None = None  # of the body of a request to answer at once
         self._draining = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -82,22 +91,78 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head = -1
+        if self._can_be_answered_at_once():
+            self._pieces = []
+            return
         super().on_headers_complete()
         if self._draining:
             self.cycle.keep_alive = False
 
+    def on_body(self, body: bytes) -> None:
+        if self._pieces is None:
+            super().on_body(body)
+        else:
+            self._pieces.append(body)
+
     def on_message_complete(self) -> None:
         self._head, self._since = 0, None
-        super().on_message_complete()
+        if self._pieces is None:
+            super().on_message_complete()
+        else:
+            body, self._pieces = b"".join(self._pieces), None
+            self._answer_at_once(body)
+
+    def _can_be_answered_at_once(self) -> bool:
+        """Whether the application answers this request without waiting for anything."""
+        return (
+            self.url == b"/get_reward"
+            and self.app.at_once
+            and self.parser.get_method() == b"POST"
+            and (self.cycle is None or self.cycle.response_complete)
+            and not (self.expect_100_continue or self.parser.should_upgrade())
+            and 0 < _announced(self.headers) <= _AT_ONCE
+        )
+
+    def _answer_at_once(self, body: bytes) -> None:
+        """What OpenRLHF sends, a small request on a connection of its own, without the task, the
+        events and the queues that other requests take: they would cost more than the rewards."""
+        if self.transport.is_closing():
+            return
+        sent: list[dict[str, Any]] = []
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "path": "/get_reward", "method": "POST", WHOLE_BODY: body}
+        answering = self.app({**scope, "headers": self.headers}, None, send)
+        with contextlib.suppress(StopIteration):
+            while answering.send(None) is None:  # it gives way between parts of a batch
+                pass
+        start, end = sent
+        head = [STATUS_LINE[start["status"]]]
+        for name, value in start["headers"]:
+            head += [name, b": ", value, b"\r\n"]
+        keep = self.parser.should_keep_alive() and not self._draining
+        if not keep:
+            head.append(b"connection: close\r\n")
+        self.transport.write_whole(b"".join([*head, b"\r\n", end["body"]]))
+        self.server_state.total_requests += 1
+        if keep:
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         self.transport.flush()
         super().on_response_complete()
 
     def shutdown(self) -> None:
+        self._draining = True
         # uvicorn closes connections whose request it has not read yet; it may be on its way.
         if self.cycle is None:
-            self._draining = True
             self.loop.call_later(_LAST_CALL, self._close_if_silent)
         else:
             super().shutdown()
@@ -135,6 +200,11 @@ class LimitedProtocol(HttpToolsProtocol):
             + content
         )
         self.transport.close()
+
+
+def _announced(headers: list[tuple[bytes, bytes]]) -> int:
+    """Bytes of the body, as the head says; 0 where it does not."""
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)
 
 
 async def end_late(connections: Iterable[Any], every: float) -> None:

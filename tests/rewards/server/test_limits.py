@@ -108,6 +108,25 @@ def test_heads_without_end_and_garbage_are_refused(server):
         assert b" 400 " in answer and b'"field": "request"' in answer
 
 
+def test_small_and_large_requests_take_turns_on_a_connection(server):
+    """Small ones are answered as they come in, large ones by the way of all others."""
+    with connect(server) as client:
+        for completions in ([RIGHT], [RIGHT] * 1000, [RIGHT], [RIGHT] * 40):
+            body = json.dumps(request_for(*completions)).encode()
+            head = b"POST /get_reward HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+            client.sendall(head + body)
+            received = client.recv(65536)
+            while len(received.partition(b"\r\n\r\n")[2]) < length(received):
+                received += client.recv(65536)
+            assert len(json.loads(received.partition(b"\r\n\r\n")[2])["rewards"]) == len(
+                completions
+            )
+
+
+def length(answer):
+    return int(answer.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+
+
 def test_connections_can_be_kept_and_requests_pipelined(server):
     body = json.dumps(request_for(RIGHT)).encode()
     request = b"POST /get_reward HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body

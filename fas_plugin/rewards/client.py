@@ -157,7 +157,9 @@ class RewardClient:
             pause = min(2 * pause, _LONGEST)
         if self._fall_back:
             self._lost_until = time.monotonic() + _PROBE
-            self._warn(f"no reward server answers; rewards are computed here for {_PROBE:g} s")
+            logger.warning(
+                "no reward server answers; rewards are computed here, for %g s or longer", _PROBE
+            )
         return None
 
     def _warn(self, line: str) -> None:

@@ -7,12 +7,12 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from fas_plugin.rewards.server.app import WHOLE_BODY
+from fas_plugin.rewards.server.app import WHOLE_BODY, RewardApp
 from fas_plugin.rewards.server.options import Options
 
 #: Bytes of a request line and headers.
@@ -62,10 +62,12 @@ class _WholeAnswers:
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """A connection. A request has to be there in time from its first byte on, the first one from the
-    start of the connection; :func:`end_late` looks after that."""
+    """A connection to :class:`RewardApp`. A request has to be there in time from its first byte on,
+    the first one from the start of the connection; :func:`end_late` looks after that."""
 
     transport: _WholeAnswers  # type: ignore[assignment]
+    app: RewardApp  # type: ignore[assignment]
+    parser: Any  # uvicorn sets it to None at the end
 
     def __init__(self, *, options: Options, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -128,13 +130,13 @@ class LimitedProtocol(HttpToolsProtocol):
         events and the queues that other requests take: they would cost more than the rewards."""
         if self.transport.is_closing():
             return
-        sent: list[dict[str, Any]] = []
+        sent: list[MutableMapping[str, Any]] = []
 
-        async def send(message: dict[str, Any]) -> None:
+        async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(message)
 
         scope = {"type": "http", "path": "/get_reward", "method": "POST", WHOLE_BODY: body}
-        answering = self.app({**scope, "headers": self.headers}, None, send)
+        answering = self.app({**scope, "headers": self.headers}, _nothing_more, send)
         with contextlib.suppress(StopIteration):
             while answering.send(None) is None:  # it gives way between parts of a batch
                 pass
@@ -200,6 +202,10 @@ class LimitedProtocol(HttpToolsProtocol):
             + content
         )
         self.transport.close()
+
+
+async def _nothing_more() -> dict[str, Any]:
+    return {"type": "http.disconnect"}
 
 
 def _announced(headers: list[tuple[bytes, bytes]]) -> int:

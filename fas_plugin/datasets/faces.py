@@ -97,7 +97,8 @@ def box_from_eyes(ax: int, ay: int, bx: int, by: int) -> Box | None:
         return None
     width, height = EYE_BOX_WIDTH * distance, EYE_BOX_HEIGHT * distance
     left, top = (ax + bx) / 2 - width / 2, (ay + by) / 2 - EYES_DOWN * height
-    (ax, ay), (bx, by) = sorted(((ax, ay), (bx, by)))
+    if (ax, ay) > (bx, by):
+        ax, ay, bx, by = bx, by, ax, ay
     return Box(round(left), round(top), round(width), round(height), (ax, ay, bx, by))
 
 
@@ -218,6 +219,17 @@ def crop(
     return _cut(frame, square(box, width, height, style.margin or 1.0), image_size)
 
 
+#: Side of crops, in pixels, from which on they are halved before they are scaled: that takes half the time.
+HALVED_FROM = 800
+
+
+def _halved(image: np.ndarray) -> np.ndarray:
+    """Means of two by two pixels; a last odd row or column goes."""
+    height, width = image.shape[0] // 2, image.shape[1] // 2
+    even = image[: 2 * height, : 2 * width]
+    return cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+
+
 def _cut(frame: np.ndarray, place: tuple[int, int, int], image_size: int) -> np.ndarray:
     height, width = frame.shape[:2]
     left, top, side = place
@@ -230,8 +242,10 @@ def _cut(frame: np.ndarray, place: tuple[int, int, int], image_size: int) -> np.
         min(image_size - before[1], max(1, round(inside.shape[1] * scale))),
         min(image_size - before[0], max(1, round(inside.shape[0] * scale))),
     )
+    if scale <= 0.5 and side >= HALVED_FROM:
+        inside = _halved(inside)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    scaled = cv2.resize(np.ascontiguousarray(inside), size, interpolation=method)
+    scaled = cv2.resize(inside, size, interpolation=method)
     return cv2.copyMakeBorder(
         scaled,
         before[0],
@@ -331,6 +345,8 @@ def difference_hash(image: np.ndarray) -> str:
     Each bit says whether one of 16 x 17 patches is brighter than its left neighbour.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    while min(grey.shape) >= 8 * DHASH_SIDE:
+        grey = _halved(grey)
     side = DHASH_SIDE
     small = cv2.resize(grey, (side + 1, side), interpolation=cv2.INTER_AREA)
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from PIL import Image
 
 from fas_plugin.datasets.sampling import Sampling
@@ -208,6 +209,9 @@ class _Hdf5:
 
 # --- Videos ---------------------------------------------------------------------------------------
 
+#: Kept, and without threads of its own: making a converter for every frame takes longer than converting.
+_TO_RGB = VideoReformatter()
+
 
 class _Video:
     """A video file: an index of its packets first, then the frames."""
@@ -346,4 +350,4 @@ class _Video:
         _check_size(self.path, frame.width, frame.height)
         # FFmpeg counts the turn counter-clockwise and leaves it to us.
         tag = round(-frame.rotation / 90) * 90 % 360
-        return Frame(index, frame.to_ndarray(format="rgb24"), tag)
+        return Frame(index, _TO_RGB.reformat(frame, format="rgb24", threads=1).to_ndarray(), tag)

@@ -460,6 +460,8 @@ def _boxes(clip: Clip, adapter: Adapter, frame: Frame, turn: int) -> Mapping[int
             height, width = width, height
         return adapter.boxes(clip.annotation, width, height)
     stored = adapter.boxes(clip.annotation, width, height)
+    if turn == 0:
+        return stored
     return {index: turned(box, turn, width, height) for index, box in stored.items()}
 
 

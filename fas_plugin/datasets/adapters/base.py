@@ -307,9 +307,13 @@ def read_rows(path: Path, separator: str | None, columns: int) -> Iterable[list[
         logger.warning("%s: too large for an annotation, not used", path)
         return
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            row = [round(float(cell)) for cell in line.split(separator)]
-        except (ValueError, OverflowError):
+        cells = line.split(separator)
+        if len(cells) != columns:
             continue
-        if len(row) == columns:
-            yield row
+        try:
+            yield list(map(int, cells))
+        except ValueError:  # not whole numbers
+            try:
+                yield [round(float(cell)) for cell in cells]
+            except (ValueError, OverflowError):
+                continue

@@ -267,3 +267,43 @@ def test_a_manifest_with_a_bad_field_is_refused_by_line_and_field(faces, tmp_pat
     path.write_text("\n".join(lines))
     with pytest.raises(RecordError, match=f"line 2.*{field}"):
         read_manifest(path)
+
+
+def test_every_release_is_read_whatever_its_files_are(twins, tmp_path):
+    """Videos, images, HDF5 and folders of frames; crops as they are; nothing broken."""
+    summary = prepare(twins, tmp_path / "out", image_size=56, workers=1)
+    assert not summary.broken
+    records = read_manifest(tmp_path / "out/manifest.jsonl")
+    sources, turns = {}, {}
+    for record in records:
+        sources.setdefault(record.domain, set()).add(record.face_source)
+        turns.setdefault(record.domain, set()).add(record.rotation_applied)
+    assert sources["HIFI"] == sources["W"] == {"frame"}  # cropped already
+    assert sources["CA"] == {"annotation"} and "annotation" in sources["D"]
+    assert not {name for name in summary.faces_missed if name.startswith(("HIFI", "W/"))}
+    assert turns["ROSE"] == {0}  # the twins are stored upright, and the detector leaves them so
+    numbers = {record.frame_index for record in records if record.domain == "HIFI"}
+    assert numbers == {2, 7}  # of 0000.png to 0009.png
+
+
+def test_clips_that_a_release_stores_turned_are_turned_by_the_detector(twins, ocim, tmp_path):
+    import av
+
+    source = next(ocim.glob("CASIA-FASD/train_release/1/HR_1.avi"))
+    clip = next(path for path in twins.rglob("G_*.mp4") if "ROSE" in str(path))
+    root = tmp_path / "root"
+    target = root / clip.relative_to(twins)
+    target.parent.mkdir(parents=True)
+    with av.open(str(source)) as stored, av.open(str(target), "w") as out:
+        frames = [frame.to_ndarray(format="rgb24") for frame in stored.decode(video=0)][:10]
+        stream = out.add_stream("h264", rate=25)
+        stream.width, stream.height = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:  # counter-clockwise
+            turned = np.ascontiguousarray(np.rot90(frame))
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(turned, format="rgb24")))
+        out.mux(stream.encode())
+    prepare(root, tmp_path / "out", image_size=56, workers=1)
+    records = read_manifest(tmp_path / "out/manifest.jsonl")
+    assert {record.rotation_applied for record in records} == {90}
+    assert {(record.width, record.height) for record in records} == {frames[0].shape[1::-1]}

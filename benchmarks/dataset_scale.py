@@ -112,20 +112,27 @@ def main() -> None:
         total = 0.0
         print(f"{options.records:,} records")
         for step, arguments in steps.items():
-            took, peak, status = _run([sys.executable, "-m", "fas_plugin", "data", *arguments])
+            took, busy, peak, status = _run(
+                [sys.executable, "-m", "fas_plugin", "data", *arguments]
+            )
             if step != "export, parquet":
                 total += took
-            print(f"  {step:<26}{took:>7.1f} s{peak:>7.2f} GiB   exit status {status}", flush=True)
+            print(
+                f"  {step:<26}{took:>7.1f} s, {busy:.1f} s of them on a processor{peak:>7.2f} GiB   "
+                f"exit status {status}",
+                flush=True,
+            )
         print(f"  scan, protocol and export to JSON Lines: {total:.1f} s")
 
 
-def _run(command: list[str]) -> tuple[float, float, int]:
-    """Seconds, peak memory in GiB and exit status."""
+def _run(command: list[str]) -> tuple[float, float, float, int]:
+    """Seconds, processor seconds, peak memory in GiB and exit status."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     took = time.perf_counter() - started
-    return took, usage.ru_maxrss / 2**20, os.waitstatus_to_exitcode(status)
+    busy = usage.ru_utime + usage.ru_stime
+    return took, busy, usage.ru_maxrss / 2**20, os.waitstatus_to_exitcode(status)
 
 
 if __name__ == "__main__":

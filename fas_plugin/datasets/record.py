@@ -65,7 +65,7 @@ class Record:
 
     @classmethod
     def from_dict(cls, row: Any) -> Record:
-        """Read a JSON object.
+        """Read a JSON object, which the record takes over.
 
         Raises:
             RecordError: it does not fit the schema; the message names the field.
@@ -74,7 +74,8 @@ class Record:
         for name in _REPEATED:  # one string for all records that share it
             if row[name] is not None:
                 row[name] = sys.intern(row[name])
-        return cls(**{**row, "face_box": tuple(row["face_box"])})
+        row["face_box"] = tuple(row["face_box"])
+        return cls(**row)
 
 
 _FIELDS = tuple(field.name for field in fields(Record))
@@ -145,7 +146,10 @@ def iter_manifest(path: Path) -> Iterator[Record]:
 
 def json_line(row: Mapping[str, Any]) -> str:
     """One line of JSON Lines with its keys in a fixed order."""
-    return json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n"
+    return _ENCODER.encode(row) + "\n"
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 
 def _parse(line: str) -> Any:

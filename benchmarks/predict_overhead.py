@@ -49,6 +49,7 @@ def build(out: Path, image_size: int) -> Path:
     config = Qwen2_5_VLConfig.from_pretrained(out)
     text = config.text_config
     text.hidden_size, text.intermediate_size, text.num_hidden_layers = 512, 2048, 12
+    text.layer_types = ["full_attention"] * 12
     text.num_attention_heads, text.num_key_value_heads = 8, 4
     text.rope_parameters["mrope_section"] = [8, 12, 12]
     config.vision_config.out_hidden_size = 512

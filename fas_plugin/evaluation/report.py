@@ -21,7 +21,7 @@ from fas_plugin.evaluation.diagnosis import Finding, Training, read_training, su
 from fas_plugin.evaluation.explanations import read_reasoning
 from fas_plugin.evaluation.measure import MAIN, measure, scored, without_nan
 from fas_plugin.evaluation.metrics import calibration
-from fas_plugin.evaluation.predictions import Prediction, PredictionSet
+from fas_plugin.evaluation.predictions import Prediction, PredictionsError, PredictionSet
 from fas_plugin.evaluation.tables import Table, percent
 from fas_plugin.labels import INSTRUMENTS, FasClass
 
@@ -127,6 +127,8 @@ def evaluate(
         ValueError: there is no training in ``run``.
         OSError: ``out`` cannot be written.
     """
+    if name in (against or {}):
+        raise PredictionsError(f"two systems are called {name!r}; give one another name")
     systems = {name: made, **(against or {})}
     paired = differences(made.protocol, systems)
     training = read_training(run) if run else None
@@ -180,6 +182,7 @@ def _page(
     return environment.get_template("report.html.j2").render(
         metrics=metrics,
         level=metrics["levels"][MAIN],
+        model=_model(made),
         numbers=numbers,
         threshold=threshold,
         findings=sorted(
@@ -208,6 +211,12 @@ def _page(
         test_frames=metrics["counts"]["frames"],
         instruments=sorted({c["instrument"] for c in cards if c["truth"] == "spoof"}),
     )
+
+
+def _model(made: PredictionSet) -> str:
+    """Short, for the head of the page; the settings below have all of it."""
+    name = str(made.made_by.get("system", {}).get("model", "unknown"))
+    return "/".join(Path(name).parts[-2:]) if Path(name).is_absolute() else name
 
 
 def _rows(numbers: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:

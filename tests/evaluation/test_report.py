@@ -220,3 +220,8 @@ def test_explanations_are_counted(tmp_path):
 def test_systems_on_other_samples_are_not_compared(tmp_path):
     with pytest.raises(PredictionsError, match=r"20 samples of other are not predicted: M/test"):
         evaluate(make(40), "ours", tmp_path, against={"other": make(60)})
+
+
+def test_two_systems_of_one_name_are_refused(tmp_path):
+    with pytest.raises(PredictionsError, match="two systems are called 'ours'"):
+        evaluate(make(40), "ours", tmp_path, against={"ours": make(40)})

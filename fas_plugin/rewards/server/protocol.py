@@ -74,6 +74,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.options = options
         self._head = 0  # bytes of the head so far; -1 behind it
         self._since: float | None = None  # when the request began to arrive, None between requests
+        self._unread_since: float | None = None  # when an answer was first seen to be stuck
         self._pieces: list[bytes] | None = None  # of the body of a request to answer at once
         self._draining = False
 
@@ -173,7 +174,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refuse(400, "request", "not valid HTTP")
 
     def end_if_late(self, now: float) -> None:
-        """Refuse a request that has been arriving for too long."""
+        """Refuse a request that has been arriving for too long; drop a client that does not read."""
+        if not self.transport.get_write_buffer_size():
+            self._unread_since = None
+        elif self._unread_since is None:
+            self._unread_since = now
+        elif now - self._unread_since > self.options.read_seconds:
+            self.transport.abort()
+            return
         if self._since is None:
             return
         part, seconds = (

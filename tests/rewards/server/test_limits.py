@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import socket
 import threading
 import time
@@ -93,6 +94,26 @@ def test_slow_loris_leaves_others_served():
         finally:
             for client in half_open:
                 client.close()
+
+
+def test_clients_that_do_not_read_their_answer_are_dropped():
+    with running("--header-seconds", "1", "--read-seconds", "1") as server:
+        [worker] = server.workers()
+        before = len(os.listdir(f"/proc/{worker}/fd"))
+        body = json.dumps({"completions": [RIGHT] * 1000, "labels": ["real"] * 1000}).encode()
+        head = b"POST /v1/score HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            deaf.connect(("127.0.0.1", server.port))
+            for _ in range(25):  # answers of megabytes, more than the sockets hold
+                deaf.sendall(head + body)
+            deadline = time.monotonic() + 20
+            while server.metric("fas_completions_total") < 1_500:
+                time.sleep(0.1)
+            assert len(os.listdir(f"/proc/{worker}/fd")) > before
+            while len(os.listdir(f"/proc/{worker}/fd")) > before:
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
 
 
 def test_heads_without_end_and_garbage_are_refused(server):

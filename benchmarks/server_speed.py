@@ -28,6 +28,10 @@ from pathlib import Path
 
 import psutil
 from rewards_speed import completions
+from rewards_speed import seconds as processor_seconds
+
+from fas_plugin.rewards import load_preset
+from fas_plugin.rewards.frameworks.openrlhf import get_reward
 
 PROMPT = (
     "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>Is this face real? Reason in "
@@ -151,6 +155,17 @@ def bodies(count: int) -> list[dict]:
     ]
 
 
+def rewards_alone(cases: list[dict]) -> float:
+    """Seconds of processor time for the rewards of a request, without a server."""
+    preset = load_preset("default")
+
+    def score_all() -> None:
+        for case in cases:
+            get_reward(case["query"], case["prompts"], case["labels"], preset)
+
+    return processor_seconds(score_all, lambda: None) / len(cases)
+
+
 def with_wrk(peer: Peer, seconds: float, script: Path, lines: Path) -> float:
     """Requests per CPU-second of the server."""
     before = peer.cpu()
@@ -221,6 +236,7 @@ def main() -> int:
         print(f"new connections, single completions, {CLIENTS} at a time, by wrk:")
         for name, rate in middle.items():
             print(f"  {name:<14} {rate:7,.0f} requests per CPU-second, {1e6 / rate:4.0f} us each")
+        print(f"  (the rewards alone, in this process: {1e6 * rewards_alone(cases):.0f} us)")
         fastapi = middle["reward server"] / middle["FastAPI"]
         empty = middle["reward server"] / middle["empty handler"]
         print(f"  reward server / FastAPI        {fastapi:5.2f}  (at least {RATIO_FASTAPI})")

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -94,8 +95,9 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
-        parent.join()
-        os._exit(1)
+        if parent is not None:
+            parent.join()
+            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -117,12 +119,12 @@ def run_ray(work: Work, jobs: Jobs, workers: int) -> Iterator[list[Any]]:
             rows = ray.data.from_items(
                 [{"job": job} for job in window], override_num_blocks=len(window)
             )
-            for row in rows.map(_ray_row, fn_kwargs={"work": work}).iter_rows():
+            for row in rows.map(partial(_ray_row, work)).iter_rows():
                 yield row["result"]
     finally:
         if started:
             ray.shutdown()
 
 
-def _ray_row(row: dict[str, Any], work: Work) -> dict[str, Any]:
+def _ray_row(work: Work, row: dict[str, Any]) -> dict[str, Any]:
     return {"result": work(row["job"])}

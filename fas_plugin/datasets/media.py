@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import av
+import av.container
 import numpy as np
+from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 from PIL import Image
 
@@ -42,7 +45,8 @@ class MediaError(ValueError):
     """A clip that cannot be decoded: broken, cut off, or beyond the bounds."""
 
 
-class Frame(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Frame:
     """One frame.
 
     Attributes:
@@ -78,7 +82,7 @@ def read_frames(
     except MediaError:
         raise
     except (
-        *(av.FFmpegError, OSError, EOFError, MemoryError),
+        *(FFmpegError, OSError, EOFError, MemoryError),
         *(ValueError, SyntaxError, Image.DecompressionBombError),  # Pillow's, for broken images
     ) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -300,19 +304,22 @@ class _Video:
             if not start <= reached + 1 <= index:
                 container.seek(times[start], stream=stream)
                 decoder, reached = container.decode(stream), start - 1
+            frame = None
             while reached < index:
                 try:
                     frame = next(decoder, None)
-                except av.FFmpegError:
+                except FFmpegError:
                     return None
-                if frame is None:
+                if frame is None or frame.pts is None:
                     return None
                 found = position.get(frame.pts)
                 if found is not None and found <= reached == start - 1:
                     continue  # before the key frame: a longer way than needed
                 if found != reached + 1:
                     return None
-                reached = found
+                reached += 1
+            if frame is None:
+                return None
             frames.append(self._frame(index, frame))
         return frames
 

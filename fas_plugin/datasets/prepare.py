@@ -388,17 +388,22 @@ def _records(clip: Clip, settings: Settings, out: Path, written: list[Path]) -> 
     images = [(number, clip.folder / clip.frame_media(name)) for number, name in clip.frames]
     media = dict(clip.frames)
     boxes: Mapping[int, Box] | None = None
+    fixed: Box | None = None
     turn: int | None = None
     prints: dict[str, str] = {}
     for frame in read_frames(clip.path, get_sampling(settings.frames), images):
         if turn is None:
             turn = _turn(clip, adapter, frame)
             boxes = _boxes(clip, adapter, frame, turn)
+            if clip.box is not None:  # of all frames
+                height, width = frame.pixels.shape[:2]
+                fixed = turned(clip.box, turn, width, height)
         pixels = upright(frame.pixels, turn)
         if style.name == "frame":
             box, source = Box(0, 0, pixels.shape[1], pixels.shape[0]), "frame"
         else:
-            box, source = locate(pixels, frame.index, boxes or {})
+            known = {frame.index: fixed} if fixed else boxes or {}
+            box, source = locate(pixels, frame.index, known)
         image = crop(pixels, box, source, settings.image_size, style)
         content = encode(image, settings.image_format)
         path = _image_path(clip.video, frame.index, settings.image_format)
@@ -450,11 +455,9 @@ def _turn(clip: Clip, adapter: Adapter, frame: Frame) -> int:
 
 def _boxes(clip: Clip, adapter: Adapter, frame: Frame, turn: int) -> Mapping[int, Box]:
     """Known boxes by frame index, in the upright frame."""
-    height, width = frame.pixels.shape[:2]
-    if clip.box is not None:
-        return _Always(turned(clip.box, turn, width, height))
     if adapter.boxes is None or clip.annotation is None:
         return {}
+    height, width = frame.pixels.shape[:2]
     if clip.frames:  # who annotates images sees them as EXIF turns them
         if turn in (90, 270):
             height, width = width, height
@@ -463,16 +466,6 @@ def _boxes(clip: Clip, adapter: Adapter, frame: Frame, turn: int) -> Mapping[int
     if turn == 0:
         return stored
     return {index: turned(box, turn, width, height) for index, box in stored.items()}
-
-
-class _Always(dict):
-    """One box for all frames."""
-
-    def __init__(self, box: Box) -> None:
-        self.box = box
-
-    def get(self, key: int, default: Box | None = None) -> Box | None:
-        return self.box
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")

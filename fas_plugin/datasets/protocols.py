@@ -246,7 +246,7 @@ def split_records(protocol: Protocol, records: Iterable[Record], *, seed: int) -
     )
 
 
-def _part(protocol: Protocol, *facts: str | None) -> str | None:
+def _part(protocol: Protocol, *facts: Any) -> str | None:
     fitting = [
         part
         for part, selections in protocol.selections.items()

@@ -307,3 +307,15 @@ def test_clips_that_a_release_stores_turned_are_turned_by_the_detector(twins, oc
     records = read_manifest(tmp_path / "out/manifest.jsonl")
     assert {record.rotation_applied for record in records} == {90}
     assert {(record.width, record.height) for record in records} == {frames[0].shape[1::-1]}
+
+
+def test_a_box_in_a_list_of_your_own_counts_for_every_frame(casia, tmp_path):
+    own = tmp_path / "data/own"
+    own.mkdir(parents=True)
+    shutil.copy(next(casia.rglob("HR_1.avi")), own / "a.avi")
+    (own / "clips.csv").write_text("path,label,box\na.avi,real,60 80 120 150\n")
+    prepare(tmp_path / "data", tmp_path / "out", image_size=56, workers=1)
+    records = read_manifest(tmp_path / "out/manifest.jsonl")
+    assert len(records) == 2
+    for record in records:
+        assert record.face_box == (60, 80, 120, 150) and record.face_source == "annotation"

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import uvicorn
-from uvicorn._compat import asyncio_run
+import uvloop
 
 from fas_plugin import __version__
 from fas_plugin.rewards.combine import Preset
@@ -241,7 +241,6 @@ def _serve(
         RewardApp(options, preset, tally),
         http=functools.partial(LimitedProtocol, options=options),  # type: ignore[arg-type]
         ws="none",
-        loop="uvloop",
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -280,7 +279,8 @@ def _serve(
         for task in tasks:
             task.cancel()
 
-    asyncio_run(serve(), loop_factory=config.get_loop_factory())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve())
 
 
 async def _beat(tally: Tally) -> None:

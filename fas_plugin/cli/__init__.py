@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(
             f"fas-plugin: {error.name} is not installed; this command needs an extra: "
-            "pip install 'fas-plugin[data,server,evaluation]' or bash recipes/setup.sh",
+            "pip install 'fas-plugin[data,server,evaluation,baseline]' or bash recipes/setup.sh",
             file=sys.stderr,
         )
         return 1

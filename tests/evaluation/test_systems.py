@@ -127,6 +127,14 @@ def test_the_score_is_renormalised_over_the_two_words():
     assert sample_score("", tree).value == pytest.approx(0.75)
 
 
+def test_white_space_before_the_word_is_walked_over():
+    first = [Piece("\n\n", 0.9), Piece("real", 0.05), Piece("spoof", 0.01)]
+    second = [Piece("real", 0.2), Piece("spoof", 0.8)]
+    tree = along([first, second], [Piece("\n\n", 1), Piece("spoof", 1)])
+    expected = (0.05 + 0.9 * 0.2) / (0.06 + 0.9)
+    assert sample_score("", tree).value == pytest.approx(expected)
+
+
 def test_other_words_than_the_two_count_as_stated():
     """P(real) is the larger of two tiny ones, but the model says fake."""
     tree = along(

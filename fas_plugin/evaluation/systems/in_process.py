@@ -161,11 +161,11 @@ class VllmInProcess:
         return answer_start([self._text(token) for token in tokens])
 
     def _pieces(self, place: Any) -> list[Piece]:
-        """The tokens of class words that may stand at a place of vLLM's log-probabilities."""
+        """The tokens at a place of vLLM's log-probabilities: those of class words, and the one that
+        was generated, which may be white space before the word."""
         return [
-            Piece(self._texts[token], math.exp(entry.logprob), token)
+            Piece(self._text(token), math.exp(entry.logprob), token)
             for token, entry in place.items()
-            if token in self._texts
         ]
 
     def _text(self, token: int) -> str:

@@ -7,16 +7,17 @@ python benchmarks/rewards_speed.py --fuzz 1000000 --seed 0
 from __future__ import annotations
 
 import argparse
+import json
 import random
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from fas_plugin.rewards import load_preset, score, score_batch
-from fas_plugin.rewards.stance import forget
 
 PRESET = load_preset("default")
-CLAUSES = Path(__file__).parent / "judge_training"
+TEXTS = Path(__file__).parent / "judge_training"
 HOSTILE = [
     "<think>",
     "not ",
@@ -66,27 +67,30 @@ PIECES = [
 
 
 def completions(count: int, words: int, seed: int) -> list[str]:
-    """Completions whose reasoning has about ``words`` words, made of random training clauses."""
-    texts = [(CLAUSES / f"{name}.txt").read_text("utf-8") for name in ("real", "spoof", "neutral")]
-    clauses = [c.strip() for text in texts for c in text.replace("\n", "/").split("/") if c.strip()]
+    """Completions of about ``words`` words, made of whole training reasonings; all differ."""
+    rows = [
+        json.loads(line)
+        for path in sorted(TEXTS.glob("*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    thoughts = [row["think"] for row in rows if row["think"].isascii()]
     chance = random.Random(seed)
     result = []
     for _ in range(count):
         said: list[str] = []
-        while len(" ".join(said).split()) < words:
-            first, second = chance.choice(clauses), chance.choice(clauses)
-            said.append(f"{first.capitalize()}, {chance.choice(['and', 'but', 'while'])} {second}.")
+        while sum(len(thought.split()) for thought in said) < words:
+            said.append(chance.choice(thoughts))
+        think = " ".join(" ".join(said).split()[:words])
         verdict = chance.choice(["So this is a live person.", "Therefore it is a replay attack."])
         answer = chance.choice(["real", "spoof"])
-        result.append(f"<think>{' '.join(said)} {verdict}</think><answer>{answer}</answer>")
+        result.append(f"<think>{think} {verdict}</think><answer>{answer}</answer>")
     return result
 
 
-def seconds(work: Callable[[], object], before: Callable[[], object], repeats: int = 5) -> float:
-    """The least processor time of ``work``; ``before`` it is not timed."""
+def seconds(work: Callable[[], object], repeats: int = 5) -> float:
+    """The least processor time of ``work``, of all threads."""
     best = float("inf")
     for _ in range(repeats):
-        before()
         started = time.process_time()
         work()
         best = min(best, time.process_time() - started)
@@ -94,23 +98,26 @@ def seconds(work: Callable[[], object], before: Callable[[], object], repeats: i
 
 
 def speed() -> None:
-    batch = completions(1000, 200, seed=0)
+    batch = completions(2000, 200, seed=0)
     labels = ["real"] * len(batch)
-    for name, before in (
-        ("all sentences new", forget),
-        ("all sentences heard before", lambda: None),
+    score(batch[0], "real", PRESET)  # reads the judge's weights
+    for name, work in (
+        ("a batch", lambda: score_batch(batch, labels, PRESET)),
+        ("one by one", lambda: [score(text, "real", PRESET) for text in batch[:200]]),
+        ("str.split alone, to compare", lambda: [text.lower().split() for text in batch]),
     ):
-        took = seconds(lambda: score_batch(batch, labels, PRESET), before)
+        each = seconds(work) / (200 if name == "one by one" else len(batch))
         print(
-            f"{name}: {len(batch) / took:,.0f} completions/s, {1e6 * took / len(batch):.0f} us each"
+            f"{name}: {1 / each:,.0f} completions of 200 words a second, {1e6 * each:.0f} us each"
         )
+    print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most")
     print("milliseconds against length, worst hostile text:")
     for length in (10_000, 100_000, 1_000_000):
         worst = 0.0
         for unit in HOSTILE:
             text = unit * (length // len(unit))
             hostile = f"<think>{text}</think><answer>{text}</answer>"
-            worst = max(worst, seconds(lambda h=hostile: score(h, "real", PRESET), forget, 2))
+            worst = max(worst, seconds(lambda h=hostile: score(h, "real", PRESET), 2))
         print(f"  {length:>9,} characters: {1000 * worst:.1f}")
 
 

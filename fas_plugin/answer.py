@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from fas_plugin.labels import INSTRUMENTS, FasClass
-from fas_plugin.tokens import encode, fold, read
+from fas_plugin.tokens import encode, fold, roles
 from fas_plugin.wording import clauses, resolve
 
 #: Modal, undecided and likely.
@@ -38,9 +38,8 @@ def _class_of_text(text: str) -> FasClass | None:
             return _class_of_json(json.loads(stripped, object_pairs_hook=_Pairs))
         except (ValueError, RecursionError):
             pass
-    letters, weights = read(encode(text))
-    nothing_seen = [0.0] * len(weights)
-    said = clauses(letters, nothing_seen)
+    letters = roles(encode(text))
+    said = clauses(letters)
     named = {m.cls for c in said if not c.ignored for m in c.mentions}
     hedged = any(c.ignored or c.has(_HEDGES) for c in said)
     if len(named) == 2 or (hedged and named):
@@ -49,7 +48,7 @@ def _class_of_text(text: str) -> FasClass | None:
             final.cls if final.marked and final.clause and not final.clause.has(_HEDGES) else None
         )
     if not named and not hedged:
-        named = {m.cls for c in clauses(letters, nothing_seen, bare=True) for m in c.mentions}
+        named = {m.cls for c in clauses(letters, bare=True) for m in c.mentions}
     return named.pop() if len(named) == 1 else None
 
 

@@ -41,6 +41,10 @@ END_TOKENS = (
 MAX_TAGS = 256
 
 _TAG = re.compile("</?(?:think|answer)>")
+#: Nearly every completion of a trained policy: well-formed, and no other "<" in it.
+_PLAIN = re.compile(
+    r"\s*+<think>([^<]*+)</think>\s*+<answer>([^<]*+)</answer>\s*+(?:<\|im_end\|>\s*+)?+"
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,9 @@ class Completion:
 
 def parse_completion(text: str) -> Completion:
     """Read a completion. Never raises on a string; linear in its length."""
+    plain = _PLAIN.fullmatch(text)
+    if plain and not _is_blank(plain[1]):
+        return Completion(plain[1], plain[2], class_of_wording(plain[2]), True, ())
     tags: list[tuple[str, int, int]] = []
     for match in _TAG.finditer(text):
         tags.append((match.group(), match.start(), match.end()))
@@ -120,7 +127,7 @@ def _faults(
     faults: list[str] = []
     if think is None:
         faults.append("no_think")
-    elif all(c.isspace() or unicodedata.category(c) == "Cf" for c in think):
+    elif _is_blank(think):
         faults.append("empty_think")
     if "think" in unclosed:
         faults.append("unclosed_think")
@@ -140,6 +147,11 @@ def _faults(
     elif not faults:
         faults.append("wrong_order")
     return tuple(faults)
+
+
+def _is_blank(think: str) -> bool:
+    """Whether there is nothing but white space and invisible characters."""
+    return all(c.isspace() or unicodedata.category(c) == "Cf" for c in think)
 
 
 def _without_end_tokens(tail: str) -> str:

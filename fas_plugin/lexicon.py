@@ -2,8 +2,7 @@
 
 One table per role; phrases are separated by commas and matched longest first, on folded text (see
 ``tokens``): lower case, no accents, no hyphens, no plural -s. Chinese phrases stand in the same
-tables. A phrase has one role; the later table wins. What is *seen* is not in here: which words speak
-for which class, and how strongly, is learned (``rewards.evidence``).
+tables. A phrase has one role; the later table wins.
 """
 
 from __future__ import annotations
@@ -44,34 +43,10 @@ class Role(StrEnum):
     COMMA = ","
     COLON = ":"  #: a predicate behind a heading ("edges: none"), a new clause behind a statement
     PADDING = "+"  #: a further word of a phrase
-    GLUE = "x"  #: no evidence by itself, whatever it was learned with
-    NEUTRAL = "_"  #: may be evidence
+    NEUTRAL = "_"  #: names nothing
 
 
 TABLES: tuple[tuple[Role, str], ...] = (
-    # --- words that are no evidence by themselves -----------------------------------------------
-    (
-        Role.GLUE,
-        """in, on, at, of, to, from, by, for, as, like, into, onto, over, under, above, below, between,
-        behind, beside, near, next, along, across, around, through, off, out, up, down, about, after,
-        before, during, within, against, toward, towards, among, per, via, upon, inside, outside,
-        what, which, who, whom, whose, where, when, why, how, then, one, two, three, four, five, six,
-        first, second, third, last, step, image, picture, frame, face, man, woman, person, people,
-        guy, someone, somebody, find, let, me, us, him, her, his, their, them, he, himself, herself,
-        itself, oneself, thing, something, anything, everything, some, other, another, such, own,
-        too, very, quite, just, also, only, even, almost, nearly, well, now, here, again, always,
-        ever, sometime, will, shall, ll, ve, re, m, d, take, took, taken, get, got, go, goe, come,
-        came, put, keep, kept, say, said, tell, told, call, called, ask, use, need, want, try, know,
-        known, given, label, class, subject, sample, presentation, cue, observation, analysis,
-        edge, colour, color, light, lighting, reflection, 
-        background, nose, mouth, lip, cheek, forehead, chin, jaw, ear,  brow, eyebrow,
-        neck, head, hand, left, right, top, bottom, side, middle, centre, center, corner, area,
-        region, part, place, point, time, way, kind, sort, type, lot, bit, first, while, done, think,
-        check, note,  camera, lens, scene, room, wall, shirt, view, zoom, closer, close,
-        closely, look, both, all, any, each, every, more, less, most, least, much, many, few, same,
-        small, large, big, long, short, high, low, new, old, good, bad, dark, bright, white, black,
-        red, blue, green, yellow, grey, gray, brown, pink, clear, clearly, strong, weak, whole""",
-    ),
     # --- the classes -------------------------------------------------------------------------
     (
         Role.REAL,

@@ -16,7 +16,6 @@ from functools import lru_cache
 from itertools import repeat
 from operator import add
 
-from fas_plugin.evidence import learned_weights
 from fas_plugin.lexicon import TABLES, Role
 
 PADDING = "\x01"
@@ -41,11 +40,6 @@ _NO_PLURAL = frozenset(
 _PRONOUNS = frozenset(
     ("it", "that", "this", "there", "here", "he", "she", "what", "who", "where", "how")
 )
-
-#: A chunk longer than this is not remembered.
-_MAX_CHUNK = 40
-#: As many chunks are remembered before the memory starts anew.
-_MAX_MEMORY = 50_000
 
 
 def stem(word: str) -> str:
@@ -92,22 +86,6 @@ CODES = _Codes()
 _LETTERS, _PHRASES = _lexicon()
 
 
-def _evidence() -> tuple[dict[str, float], dict[str, float]]:
-    """Code -> weight, and two codes -> weight."""
-    singles: dict[str, float] = {}
-    pairs: dict[str, float] = {}
-    for tokens, weight in learned_weights().items():
-        first, _, second = tokens.partition(" ")
-        if second:
-            pairs[CODES[first] + CODES[second]] = weight
-        else:
-            singles[CODES[first]] = weight
-    return singles, pairs
-
-
-_SINGLES, _PAIRS = _evidence()
-
-
 _CHINESE = "|".join(
     sorted((w for w in CODES if re.match(f"[{_CJK}]{{2}}", w)), key=len, reverse=True)
 )
@@ -152,66 +130,30 @@ def _written_out(first: str, ending: str) -> tuple[str, ...]:
     return first, "is" if ending in ("s", "re", "m") else ending
 
 
-def _related(word: str) -> str:
-    """The code of an unknown word: that of its stem, where that is known."""
-    for ending, replacements in (
-        ("ed", ("", "e")),
-        ("ing", ("", "e")),
-        ("ly", ("",)),
-        ("y", ("",)),
-    ):
-        if word.endswith(ending) and len(word) > len(ending) + 3:
-            for replacement in replacements:
-                if code := CODES.get(word.removesuffix(ending) + replacement):
-                    return code
-    return UNKNOWN
-
-
-class _Memory(dict[str, str]):
-    """Chunk of text without white space -> codes. Most chunks come again and again."""
-
-    def __missing__(self, chunk: str) -> str:
-        codes = "".join([CODES.get(word) or _related(word) for word in words(chunk)])
-        if len(chunk) <= _MAX_CHUNK:
-            if len(self) >= _MAX_MEMORY:
-                self.clear()
-            self[chunk] = codes
-        return codes
-
-
-_memory = _Memory()
 #: A line's end that ends a sentence; one that goes on in lower case is only wrapped.
-LINE = re.compile(r"(?<=[^\n])\n+(?=[^a-z\n])")
+_LINE = re.compile(r"(?<=[^\n])\n+(?=[^a-z\n])")
 
 
 def encode(text: str) -> str:
     """``text`` as one character per word or mark."""
     if "\n" in text:
-        text = LINE.sub(" ; ", text)
-    return "".join(map(_memory.__getitem__, text.split()))
+        text = _LINE.sub(" ; ", text).replace("\n", " ")
+    return "".join([CODES.get(word, UNKNOWN) for word in words(text)])
 
 
-def read(codes: str) -> tuple[str, list[float]]:
-    """Of each token its role, as a letter, and what it speaks for.
+def roles(codes: str) -> str:
+    """The role of each token, as a letter.
 
-    A phrase of the lexicon has its role at its first word; the others are padding. A weight is
-    positive for real and negative for spoof; that of a pair of neighbours stands at its second.
+    A phrase of the lexicon has its role at its first word; the others are padding.
     """
     pairs = list(map(add, codes, codes[1:]))
-    weights = list(map(_SINGLES.get, codes, repeat(0.0)))
-    weights[1:] = map(add, weights[1:], map(_PAIRS.get, pairs, repeat(0.0)))
     if not _PHRASES.keys().isdisjoint(pairs):
-        codes = _with_phrases(
-            codes, [i for i, pair in enumerate(pairs) if pair in _PHRASES], weights
-        )
-    return "".join(map(_LETTERS.get, codes, repeat(Role.NEUTRAL.value))), weights
+        codes = _with_phrases(codes, [i for i, pair in enumerate(pairs) if pair in _PHRASES])
+    return "".join(map(_LETTERS.get, codes, repeat(Role.NEUTRAL.value)))
 
 
-def _with_phrases(codes: str, starts: list[int], weights: list[float]) -> str:
-    """``codes`` with the code of a phrase at its first word and ``PADDING`` at the others.
-
-    The words of a phrase lose their weights: "fails to" is no failure.
-    """
+def _with_phrases(codes: str, starts: list[int]) -> str:
+    """``codes`` with the code of a phrase at its first word and ``PADDING`` at the others."""
     pieces: list[str] = []
     done = 0
     for i in starts:
@@ -220,22 +162,6 @@ def _with_phrases(codes: str, starts: list[int], weights: list[float]) -> str:
                 if codes.startswith(spelled, i):
                     pieces += (codes[done:i], replacement)
                     done = i + len(spelled)
-                    weights[i:done] = [0.0] * len(spelled)
                     break
     pieces.append(codes[done:])
     return "".join(pieces)
-
-
-def token_spans(text: str) -> list[tuple[int, int]]:
-    """Start and end of the chunk that each token of ``encode(text)`` comes from; one line only.
-
-    Slower than ``encode``; for those who want to see where a token stands.
-    """
-    spans: list[tuple[int, int]] = []
-    for chunk in re.finditer(r"\S+", text):
-        start, end = chunk.span()
-        word = re.search(r"\w(?:.*\w)?", chunk.group())
-        if word is not None:
-            start, end = start + word.start(), start + word.end()
-        spans += [(start, end)] * len(_memory[chunk.group()])
-    return spans

@@ -1,8 +1,8 @@
-"""Reads what a short or a long text says about the class: clauses, negation, claims.
+"""Reads which class an answer names: clauses, negation, claims.
 
 The algorithm, in reading order: write the text as a string of roles (``tokens``), cut sentences into
 clauses, resolve negation inside each clause, see which of the claims holds in the end. What to make
-of it is for ``answer.class_of_wording`` and for ``rewards.stance``.
+of it is for ``answer.class_of_wording``.
 
 All passes are linear in the length of the text. Roles are single letters here (see ``lexicon``).
 """
@@ -25,83 +25,37 @@ _SENTENCE = re.compile(r"[^.?]*[.?]?")
 _CLASSES = re.compile("[RS]")
 _PIECE = re.compile(r"[,ao]?[KQriTCL:]?[^,aoKQriTCL:]*")
 
+#: Words that name nothing, and padding.
+_PLAIN = frozenset("_+")
 #: A clause of nothing else that contrasts and denies takes back what was said ("but it is not").
 _TAKING_BACK = frozenset("KTnfscpe,.")
-_TELLING = frozenset("RSuKTCL")
-#: A word speaks for a class by itself from this weight on; below, it only adds to the others.
-_SPEAKS = 0.5
-#: A clause speaks for both classes only from this weight on.
-_NOISE = 1.8
-#: What a class that is only named speaks for.
-_NAMED = 2.0
 
 
 class Mention(NamedTuple):
-    """A class that is named, or a word that speaks for one. Negation is resolved.
+    """A class that is named. Negation is resolved.
 
-    ``weight``: positive for real, negative for spoof. ``claimed``: the clause asserts it, in
-    contrast to naming it in passing; evidence is never claimed. ``at``: the token.
+    ``claimed``: the clause asserts it, in contrast to naming it in passing.
     """
 
-    weight: float
-    named: bool
+    cls: FasClass
     claimed: bool
-    at: int
-
-    @property
-    def cls(self) -> FasClass:
-        return FasClass.REAL if self.weight > 0 else FasClass.SPOOF
 
 
 class Clause:
     """One statement.
 
     Attributes:
-        start, end: its tokens.
-        roles: their letters.
+        roles: the letters of its tokens.
         ignored: whether it is a question, the task, an instruction or a hypothesis.
-        mentions: the classes it names and, where it has a negation, the evidence, in order.
-        real, spoof: what its segments between commas and "and" speak for, negation resolved.
-        telling: whether it can matter to ``resolve``.
+        mentions: the classes it names, in order.
         verdict: whether it is a sentence of hardly more than a class, after others ("Live.").
     """
 
-    __slots__ = (
-        "end",
-        "ignored",
-        "mentions",
-        "real",
-        "roles",
-        "spoof",
-        "start",
-        "telling",
-        "verdict",
-    )
+    __slots__ = ("ignored", "mentions", "roles", "verdict")
 
-    def __init__(self, start: int, end: int, roles: str, ignored: bool) -> None:
-        self.start, self.end, self.roles, self.ignored = start, end, roles, ignored
+    def __init__(self, roles: str, ignored: bool, verdict: bool) -> None:
+        self.roles, self.ignored, self.verdict = roles, ignored, verdict
         self.mentions: list[Mention] = []
-        self.real = self.spoof = 0.0
-        self.verdict = self.telling = False
-
-    def speak(self, evidence: Sequence[float]) -> None:
-        """Sets the evidence from that of the segments. Little for one class is noise, more a conflict."""
-        self.real = sum([e for e in evidence if e > 0])
-        self.spoof = sum([-e for e in evidence if e < 0])
-        if min(self.real, self.spoof) < _NOISE:
-            total = self.real - self.spoof
-            self.real, self.spoof = max(total, 0.0), max(-total, 0.0)
-        else:  # "natural skin and moire": no side wins
-            self.real = self.spoof = min(self.real, self.spoof)
-
-    def evidence(self, weights: Sequence[float]) -> list[tuple[int, float]]:
-        """The tokens that speak for a class, and what they speak for with negation resolved."""
-        told = {m.at: m.weight for m in self.mentions}
-        if _NEGATIONS.isdisjoint(self.roles):
-            for at in range(self.start, self.end):
-                if abs(weights[at]) >= _SPEAKS:
-                    told.setdefault(at, weights[at])
-        return sorted(told.items())
 
     def has(self, letters: str) -> bool:
         """Whether any of ``letters`` is among the roles."""
@@ -117,15 +71,11 @@ class _Sets(dict[str, frozenset[str]]):
 _SETS = _Sets()
 
 
-def clauses(
-    roles: str, weights: Sequence[float], *, bare: bool = False, others_before: bool = False
-) -> list[Clause]:
+def clauses(roles: str, *, bare: bool = False) -> list[Clause]:
     """The statements of a text.
 
     Args:
         roles: the letters of its tokens.
-        weights: what each token speaks for: positive for real, negative for spoof.
-        others_before: whether sentences stand before these.
         bare: whether words such as "photo" and "screen" name an attack by themselves.
     """
     result: list[Clause] = []
@@ -133,26 +83,16 @@ def clauses(
         text = sentence.group()
         if not text:
             continue
-        fragment = (
-            (others_before or sentence.start() > 0)
-            and len(text) <= 6
-            and len(_CLASSES.findall(text)) == 1
-        )
+        fragment = sentence.start() > 0 and len(text) <= 6 and len(_CLASSES.findall(text)) == 1
+        verdict = fragment and _VERBS.isdisjoint(text)
         ignored = text[-1] == "?" or "k" in text or "G" in text
         for start, segments in _cut(text, sentence.start()):
-            end = segments[-1][2]
-            letters = roles[start:end]
+            letters = roles[start : segments[-1][2]]
             ignored = ignored or "i" in letters
-            clause = Clause(start, end, letters, ignored)
-            clause.verdict = fragment and _VERBS.isdisjoint(text)
+            clause = Clause(letters, ignored, verdict)
             result.append(clause)
-            clause.telling = not _TELLING.isdisjoint(letters) or _interjects(letters)
-            if not _NEGATIONS.isdisjoint(letters):
-                _resolve_negation(clause, segments, roles, weights, bare)
-            else:
-                clause.speak([sum(weights[first:last]) for _, first, last in segments])
-                if "R" in letters or "S" in letters or (bare and "B" in letters):
-                    _resolve_negation(clause, segments, roles, weights, bare)
+            if "R" in letters or "S" in letters or (bare and "B" in letters):
+                _resolve_negation(clause, segments, roles, bare)
     return result
 
 
@@ -194,29 +134,21 @@ def _cut(sentence: str, offset: int) -> list[tuple[int, list[_Segment]]]:
     return found
 
 
-def _resolve_negation(
-    clause: Clause,
-    segments: list[_Segment],
-    roles: str,
-    weights: Sequence[float],
-    bare: bool,
-) -> None:
-    """Sets the mentions and the evidence of a clause.
+def _resolve_negation(clause: Clause, segments: list[_Segment], roles: str, bare: bool) -> None:
+    """Sets the mentions of a clause.
 
     A negation reaches to the end of its clause: over "or" always; over commas, "and" and a verb only
-    to what speaks for the same class as the first thing negated ("no moire, bezel and glare", but
-    "no moire and natural pores", "the absence of pores suggests a mask"). At the end it turns what
-    precedes ("moire is not visible", "moire is absent"). Two negations in a row cancel out.
+    to the class that was negated first ("no print, mask and replay", but "no print and a live face").
+    At the end it turns what precedes ("a spoof it is not"). Two negations in a row cancel out.
     """
     letters = clause.roles
     found: list[Mention] = []
     negated = same_only = claimed = seen_verb = generic = False
-    scope = 0.0  # what the first thing negated speaks for
+    scope: FasClass | None = None  # the class negated first
     concluded = clause.verdict or not _SETS[_ADVERBS].isdisjoint(letters)
     noun_phrase = letters[0] == "g" and _VERBS.isdisjoint(letters)
     generic_start = True  # nothing yet but words that make a rule of the subject
     turnable = 0  # the first mention that a negation behind it can turn
-    rest: list[float] = []  # by segment: words too weak to be a mention
     for link, start, end in segments:
         if link != "o":
             same_only = True
@@ -225,69 +157,52 @@ def _resolve_negation(
         pending = ""  # a negation that has nothing behind it yet
         before = len(found)  # mentions in front of it
         predicate = False  # whether a predicate stands behind it
-        position = 0
-        weak = 0.0
         first = start + len(link)
-        for at in range(first, end):
-            role = roles[at]
-            weight = weights[at]
-            if role in "_x+" and -_SPEAKS < weight < _SPEAKS:
-                weak += -weight if negated else weight
-                position += 1
-                if position == 2:
-                    generic_start = False
-                continue
+        for position, role in enumerate(roles[first:end]):
             if role in _VERBS:
                 seen_verb = predicate = True
                 claimed = claimed or role in "c:"
-                same_only = same_only or scope != 0
+                same_only = same_only or scope is not None
                 if role == "e" and generic:  # "a real face is present"
-                    found = [m._replace(claimed=m.named) for m in found]
+                    found = [m._replace(claimed=True) for m in found]
                     generic = False
             elif role == "b":
-                found = [m._replace(weight=-m.weight, claimed=m.named) for m in found]
+                found = _turned(found)
             elif role in _NEGATIONS and role != "t":
                 negated = not negated if pending else True
-                scope, same_only, pending = 0.0, False, role
+                scope, same_only, pending = None, False, role
                 before, predicate = len(found), False
             elif role == "t":
-                negated, scope, same_only = True, 0.0, False
-            named = role in "RS" or (bare and role == "B")
-            if named or not -_SPEAKS < weight < _SPEAKS:
-                value = (_NAMED if role == "R" else -_NAMED) if named else weight
-                if same_only and scope * value < 0:
+                negated, scope, same_only = True, None, False
+            elif role in "RS" or (bare and role == "B"):
+                cls = FasClass.REAL if role == "R" else FasClass.SPOOF
+                if same_only and scope is cls.other:
                     negated = False
                 if negated:
-                    scope = scope or value
-                if named:
-                    generic = generic or (generic_start and not negated)
-                    sure = claimed or concluded or noun_phrase or negated
-                    found.append(Mention(-value if negated else value, True, sure, at))
-                elif not -_SPEAKS < weight < _SPEAKS:
-                    found.append(Mention(-weight if negated else weight, False, False, at))
+                    scope = scope or cls
+                generic = generic or (generic_start and not negated)
+                sure = claimed or concluded or noun_phrase or negated
+                found.append(Mention(cls.other if negated else cls, sure))
                 pending = ""
-            generic_start = generic_start and position < 2 and role == "g"
-            position += 1
-        rest.append(weak)
+            if role in _PLAIN:
+                generic_start = generic_start and position != 1
+            else:
+                generic_start = generic_start and position < 2 and role == "g"
         if pending:
             said = roles[first:end].rstrip(".?")
             if before > turnable and (said[-1:] == pending or predicate or pending == "n"):
-                found[turnable:before] = [
-                    m._replace(weight=-m.weight, claimed=m.named) for m in found[turnable:before]
-                ]
+                found[turnable:before] = _turned(found[turnable:before])
                 negated = generic = False
             elif len(said) == 1:  # an interjection: "no, ..."
                 negated = False
             turnable = len(found)
     if generic and not _VERBS.isdisjoint(letters) and not bare:
-        clause.real = clause.spoof = 0.0  # "real faces show pores": a rule, no observation
-        return
+        return  # "real faces show pores": a rule, no observation
     clause.mentions = found
-    evidence = []
-    for weak, (_, start, end) in zip(rest, segments, strict=True):
-        spoken = [m.weight for m in found if start <= m.at < end and not m.claimed]
-        evidence.append(weak + sum(spoken))
-    clause.speak(evidence)
+
+
+def _turned(mentions: Sequence[Mention]) -> list[Mention]:
+    return [Mention(m.cls.other, True) for m in mentions]
 
 
 class Verdict(NamedTuple):

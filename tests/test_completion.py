@@ -1,5 +1,6 @@
 """The structure of completions."""
 
+import re
 import time
 
 import pytest
@@ -150,3 +151,35 @@ def test_ten_megabytes_are_bounded():
     assert not parse_completion("<think>" * 1_400_000).format_ok
     assert not parse_completion("<" * 10_000_000).format_ok
     assert time.process_time() - started < 5
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "<think>",
+                "</think>",
+                "<answer>",
+                "</answer>",
+                "real",
+                " ",
+                "\n",
+                "\u200b",
+                "x",
+                "<|im_end|>",
+                "<",
+                "</s>",
+                "\x1c",
+                "\ufeff",
+            ]
+        ),
+        max_size=12,
+    )
+)
+def test_the_short_cut_for_plain_completions_reads_the_same(pieces):
+    text = "".join(pieces)
+    for candidate in (text, f"<think>{text}</think><answer>real</answer>{text}"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("fas_plugin.completion._PLAIN", re.compile("(?!)"))
+            slow = parse_completion(candidate)
+        assert parse_completion(candidate) == slow

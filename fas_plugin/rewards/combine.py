@@ -47,6 +47,8 @@ class Preset:
         class_shares: class -> its share of the training prompts, 1 in sum. Totals of the more
             frequent class are scaled down so that both classes count the same.
         judge: what reads the reasoning. The local one is pure; a model behind an endpoint is not.
+        opening: put in front of completions that lack it: what the chat template has written into
+            the prompt already, for frameworks that hand over the completion alone.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Preset:
     instrument_credit: float = 0.0
     class_shares: Mapping[FasClass, float] = field(default_factory=lambda: _EVEN)
     judge: Judge = LOCAL
+    opening: str = ""
 
     @property
     def id(self) -> str:
@@ -138,7 +141,7 @@ def score(completion: str, label: str, preset: Preset) -> RewardResult:
         LabelError: ``label`` names no class or no known instrument.
     """
     truth = Label.parse(label)
-    parsed = parse_completion(completion)
+    parsed = _parse(completion, preset)
     argued = preset.judge.classes([parsed.think])[0] if parsed.think else None
     return _result(parsed, truth, argued, preset)
 
@@ -157,12 +160,18 @@ def score_batch(
             f"{len(completions)} completions but {len(labels)} labels; expected as many"
         )
     truths = [_truth(label, i) for i, label in enumerate(labels)]
-    parsed = [parse_completion(completion) for completion in completions]
+    parsed = [_parse(completion, preset) for completion in completions]
     argued = iter(preset.judge.classes([p.think for p in parsed if p.think]))
     return [
         _result(p, truth, next(argued) if p.think else None, preset)
         for p, truth in zip(parsed, truths, strict=True)
     ]
+
+
+def _parse(completion: str, preset: Preset) -> Completion:
+    if preset.opening and not completion.lstrip().startswith(preset.opening):
+        completion = preset.opening + completion
+    return parse_completion(completion)
 
 
 def _truth(label: str, index: int) -> Label:
@@ -253,6 +262,7 @@ def _read_preset(content: bytes, source: str) -> Preset:
         instrument_credit=float(data.get("instrument_credit", 0.0)),
         class_shares={FasClass(name): share for name, share in shares.items()},
         judge=judge,
+        opening=data.get("opening", ""),
     )
 
 

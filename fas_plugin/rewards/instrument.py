@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from fas_plugin.labels import INSTRUMENTS
 
@@ -62,7 +63,12 @@ def instruments_named(answer_text: str) -> frozenset[str]:
 
     A family that is named beside one of its kinds ("replay on a tablet") is left out.
     """
-    folded = _GAPS.sub(" ", answer_text[:MAX_ANSWER].lower())
+    return _named(answer_text[:MAX_ANSWER])
+
+
+@lru_cache(maxsize=4096)  # a policy has few different answers
+def _named(answer: str) -> frozenset[str]:
+    folded = _GAPS.sub(" ", answer.lower())
     named = {_instrument(match) for match in _NAMED.findall(folded)}
     return frozenset(n for n in named if not any(m.startswith(n + ".") for m in named))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fas_plugin.labels import FasClass
-from fas_plugin.rewards.stance import Stance, judge, stance
+from fas_plugin.rewards.stance import Stance, classes, stance
 
 
 class Judge(Protocol):
@@ -28,7 +28,7 @@ class LocalJudge:
         return stance(reasoning)
 
     def classes(self, reasonings: Sequence[str]) -> list[FasClass | None]:
-        return [judge(reasoning)[0] for reasoning in reasonings]
+        return classes(reasonings)
 
 
 LOCAL: Judge = LocalJudge()

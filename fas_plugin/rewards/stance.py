@@ -1,53 +1,37 @@
 """What a reasoning argues for: a deterministic, local judge.
 
-Explicit verdicts ("so this is a live face") decide; where there are none, evidence that is said to
-be visible does ("ripples run across the cheek"). What words are evidence is learned (``evidence``),
-what is said of them is read by rules (``wording``). Task talk, questions, hypotheses, keyword lists
-and words to the grader count for nothing; hedging and unresolved conflict give no stance.
+A small network (``rewards.network``) that was trained on labelled reasonings reads words, clauses and
+their order: stated verdicts, evidence that is said to be visible, negation, concession, revision. Task
+talk, questions, hypotheses, keyword lists, words to the grader, hedging and unresolved conflict give
+no stance. Nothing is remembered between calls.
 """
 
 from __future__ import annotations
 
-import re
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import accumulate
 
 from fas_plugin.labels import FasClass
-from fas_plugin.lexicon import Role
-from fas_plugin.tokens import LINE, encode, read, token_spans
-from fas_plugin.wording import Clause, clauses, resolve
+from fas_plugin.rewards.network import OUTPUTS, network
+from fas_plugin.rewards.words import MARGIN, fold, fold_lengths
 
 #: Only the end of a longer reasoning is read, where conclusions stand. Characters.
 MAX_REASONING = 20_000
+#: Of a text's clauses, only so many at its end are weighed as evidence; fewer of a long text, so that
+#: no more than so many characters are read again.
+_MAX_CLAUSES, _MAX_REREAD = 64, 200_000
+#: A clause is evidence if leaving it out moves the odds by this, and by this share of the most that
+#: any clause moves them. Natural logarithm.
+_MOVES, _SHARE = 0.25, 0.15
 
-#: Weight of evidence in a clause that concedes, contrasts, or may be.
-_CONCEDED, _STRESSED, _MODAL = 0.25, 2.0, 0.3
-#: What a contrast leaves of the evidence before it.
-_OVERRULED = 0.4
-#: No clause counts for more than this.
-_CLAUSE = 4.0
-#: Evidence alone decides from this weight on, and if it outweighs the other side so many times.
-_ENOUGH, _CLEAR = 1.0, 1.4
-#: ... or, beside a hedged verdict, from this weight on.
-_SURE = 2.5
-
-#: Words without a statement: "moire, bezel, halftone", "skin edges light".
-_KEYWORDS = re.compile(r"(?:[_x+BRS]{1,2},){3,}[_x+BRS]{0,3}[.]?|[RSr+]{3,}[.]?")
-#: The same for a whole text: "spoof", "Answer: real", "skin edges light", "real real. spoof spoof."
-_BARE = re.compile(r"[_x+BRSp:]{0,3}[.]?|[_+BRS]{4,12}[.]?|(?=.*[RS].*[RS])[_+BRSrao,.]+")
-#: Longer texts are never bare. Characters.
-_MAX_BARE = 200
-
-_SENTENCE = re.compile(r"[^.!?;\n。！？；…]*[.!?;\n。！？；…]*\s*")
-#: A longer sentence is not remembered. Characters.
-_MAX_SENTENCE = 400
-#: As many sentences are remembered before the memory starts anew.
-_MAX_MEMORY = 50_000
+_CLASSES = tuple(FasClass(name) if name != "none" else None for name in OUTPUTS)
 
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of the reasoning that speaks for a class. ``polarity`` has negation resolved."""
+    """A clause that speaks for a class: without it, the text would speak less for that class."""
 
     start: int
     end: int
@@ -56,140 +40,76 @@ class Span:
 
 @dataclass(frozen=True)
 class Stance:
-    """The class argued for, or None; how clearly, in [0, 1]; and the words that count."""
+    """The class argued for, or None; how clearly, in [0, 1]; and the clauses that count."""
 
     cls: FasClass | None
     confidence: float
     evidence: tuple[Span, ...]
 
 
-def stance(reasoning: str) -> Stance:
-    """The class that ``reasoning`` argues for. Never raises on a string; linear in its length."""
-    cls, confidence = judge(reasoning)
-    offset = max(0, len(reasoning) - MAX_REASONING)
-    spans: list[Span] = []
-    for i, sentence in enumerate(_sentences(reasoning[offset:])):
-        letters, weights = read(encode(sentence))
-        places = token_spans(sentence)
-        for clause in _MEMORIES[i > 0][sentence].clauses:
-            for at, weight in clause.evidence(weights):
-                last = at
-                while letters[last + 1 : last + 2] == Role.PADDING:
-                    last += 1
-                start, end = places[at][0] + offset, places[last][1] + offset
-                spans.append(Span(start, end, FasClass.REAL if weight > 0 else FasClass.SPOOF))
-        offset += len(sentence)
-    return Stance(cls, confidence, tuple(spans))
+def classes(reasonings: Sequence[str]) -> list[FasClass | None]:
+    """The class that each reasoning argues for. Never raises on strings; linear in their length."""
+    outputs = network().outputs([reasoning[-MAX_REASONING:].strip() for reasoning in reasonings])
+    return [_CLASSES[best] for best in outputs.argmax(1).tolist()]
 
 
 def judge(reasoning: str) -> tuple[FasClass | None, float]:
-    """Class and confidence: ``stance`` without the evidence, for those who need it fast."""
-    sentences = _sentences(reasoning[-MAX_REASONING:])
-    if len(reasoning) <= _MAX_BARE and _BARE.fullmatch(read(encode(reasoning))[0]):
-        return None, 0.0
-    real = spoof = 0.0
-    telling: list[Clause] = []
-    memory = _MEMORIES[False]
-    for sentence in sentences:
-        said = memory[sentence]
-        real = real * said.leaves + said.real
-        spoof = spoof * said.leaves + said.spoof
-        telling += said.telling
-        memory = _MEMORIES[True]
-    balance = (real - spoof) / (real + spoof) if real + spoof else 0.0
-    cls = resolve(telling).cls
-    if cls:
-        agreement = balance if cls is FasClass.REAL else -balance
-        return cls, round(0.75 + 0.25 * agreement, 4)
-    winner, loser = max(real, spoof), min(real, spoof)
-    if winner < _ENOUGH or winner < _CLEAR * loser or _contested(telling, winner, balance):
-        return None, 0.0
-    cls = FasClass.REAL if balance > 0 else FasClass.SPOOF
-    return cls, round(abs(balance) * min(1.0, 0.25 + winner / 16), 4)
+    """Class and confidence: ``stance`` without the evidence, for those who need it fast.
 
-
-class _Sentence(NamedTuple):
-    """What a sentence contributes.
-
-    ``leaves``: the share of the evidence before it that it leaves; ``real`` and ``spoof``: its own;
-    ``telling``: the clauses that can matter to the verdict.
+    The confidence is the probability that the network gives the class, 0 where there is none.
     """
-
-    leaves: float
-    real: float
-    spoof: float
-    telling: list[Clause]
-    clauses: list[Clause]
-
-
-class _Memory(dict[str, _Sentence]):
-    """What sentences contribute. A policy says many sentences again and again."""
-
-    def __init__(self, others_before: bool) -> None:
-        self._others_before = others_before
-
-    def __missing__(self, sentence: str) -> _Sentence:
-        letters, weights = read(encode(sentence))
-        said: list[Clause] = []
-        if not _KEYWORDS.fullmatch(letters):
-            found = clauses(letters, weights, others_before=self._others_before)
-            said = [c for c in found if not c.ignored and (c.telling or c.real or c.spoof)]
-        result = _Sentence(*_weigh(said), [c for c in said if c.telling], said)
-        if len(sentence) <= _MAX_SENTENCE:
-            if len(self) >= _MAX_MEMORY:
-                self.clear()
-            self[sentence] = result
-        return result
+    odds = _odds([reasoning[-MAX_REASONING:].strip()])[0]
+    best = max(odds)
+    cls = _CLASSES[odds.index(best)]
+    total = math.fsum(math.exp(odd - best) for odd in odds)
+    return cls, round(1 / total, 4) if cls else 0.0
 
 
-#: For the first sentence of a text and for those after it.
-_MEMORIES = (_Memory(False), _Memory(True))
+def stance(reasoning: str) -> Stance:
+    """The class that ``reasoning`` argues for, and why. Never raises on a string."""
+    cls, confidence = judge(reasoning)
+    text = reasoning[-MAX_REASONING:].lstrip()
+    offset = len(reasoning) - len(text)
+    text = text.rstrip()
+    spans = _clauses(text)[-min(_MAX_CLAUSES, _MAX_REREAD // max(1, len(text))) :]
+    with_all, *without = _odds([text, *(text[:start] + text[end:] for start, end in spans)])
+    moved = [_lean(with_all) - _lean(odds) for odds in without]
+    least = max(_MOVES, _SHARE * max(map(abs, moved), default=0.0))
+    evidence = tuple(
+        Span(start + offset, end + offset, FasClass.REAL if by > 0 else FasClass.SPOOF)
+        for (start, end), by in zip(spans, moved, strict=True)
+        if abs(by) >= least
+    )
+    return Stance(cls, confidence, evidence)
 
 
-def forget() -> None:
-    """Empties the memory of sentences; for measuring."""
-    for memory in _MEMORIES:
-        memory.clear()
+def _odds(texts: Sequence[str]) -> list[list[float]]:
+    """The logarithms of the odds of ``OUTPUTS``, up to a constant for each text."""
+    return (network().outputs(texts) / network().unit).tolist()
 
 
-def _sentences(text: str) -> list[str]:
-    """``text`` in pieces that can be read one by one; together they are ``text``."""
-    if "\n" in text:
-        text = LINE.sub(lambda match: ";" + " " * (len(match.group()) - 1), text).replace("\n", " ")
-    return _SENTENCE.findall(text)[:-1] or [""]
+def _lean(odds: Sequence[float]) -> float:
+    """How much the odds speak for real; negative for spoof."""
+    return odds[OUTPUTS.index("real")] - odds[OUTPUTS.index("spoof")]
 
 
-def _contested(telling: list[Clause], winner: float, balance: float) -> bool:
-    """Whether there is a verdict that was taken back, doubted, or hedged against the evidence."""
-    for clause in telling:
-        if "u" in clause.roles:
-            return True
-        for mention in clause.mentions:
-            if mention.claimed:
-                hedged = "m" in clause.roles
-                if not hedged or winner < _SURE or mention.weight * balance < 0:
-                    return True
-    return False
-
-
-def _weigh(said: list[Clause]) -> tuple[float, float, float]:
-    """What is left of the evidence before, and the evidence for real and for spoof.
-
-    Each clause is as strong as the way it is put.
-    """
-    leaves, real, spoof = 1.0, 0.0, 0.0
-    for clause in said:
-        letters = clause.roles
-        factor = 1.0
-        if "Q" in letters:
-            factor = _CONCEDED
-        elif "K" in letters or "T" in letters:
-            factor = _STRESSED
-            leaves *= _OVERRULED
-            real *= _OVERRULED
-            spoof *= _OVERRULED
-        if "m" in letters or "u" in letters:
-            factor *= _MODAL
-        real += factor * min(_CLAUSE, clause.real)
-        spoof += factor * min(_CLAUSE, clause.spoof)
-    return leaves, real, spoof
+def _clauses(text: str) -> list[tuple[int, int]]:
+    """Start and end of each clause, without white space around it."""
+    cut = network().cut([text])
+    starts = [int(cut.places[at]) - MARGIN for at in cut.starts]
+    if fold(text) is not text:  # from places in the folded text to places in the text
+        folded = list(accumulate(fold_lengths(text)))
+        back = [0] * (folded[-1] + 2 if folded else 2)
+        at = 0
+        for place in range(len(back)):
+            while at < len(folded) and folded[at] <= place:
+                at += 1
+            back[place] = at
+        starts = [back[min(start, len(back) - 1)] for start in starts]
+    spans = []
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        piece = text[start:end]
+        if stripped := piece.strip():
+            start += piece.index(stripped)
+            spans.append((start, start + len(stripped)))
+    return spans

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from importlib import resources
 
 import pytest
 from hypothesis import given
@@ -161,3 +162,21 @@ def test_the_paper_preset_marks_what_is_ours():
     assert "2506.21895" in PAPER.reasons["published"]
     for choice in ("weights", "format", "class_consistency", "reasoning_consistency", "gates"):
         assert PAPER.reasons[choice].startswith("Ours")
+
+
+def test_what_the_chat_template_wrote_can_be_put_in_front(tmp_path):
+    preset = json.loads(
+        (resources.files("fas_plugin.rewards") / "presets/default.json").read_text()
+    )
+    path = tmp_path / "opened.json"
+    path.write_text(json.dumps(preset | {"opening": "<think>"}))
+    opened = load_preset(str(path))
+    whole = completion(FOR_REAL, "real")
+    rest = whole.removeprefix("<think>")
+    assert score(rest, "real", DEFAULT).format == 0
+    for text in (rest, whole, "\n" + whole):
+        assert score(text, "real", opened) == score_batch([text], ["real"], opened)[0]
+        assert score(text, "real", opened).total == 1
+    path.write_text(json.dumps(preset | {"opening": "<answer>"}))
+    with pytest.raises(PresetError, match="opening = '<answer>'"):
+        load_preset(str(path))

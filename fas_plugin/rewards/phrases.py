@@ -1,0 +1,88 @@
+"""What words and pairs of neighbours say by themselves: the linear half of the judge.
+
+A weight per class for each word and each known pair, once for the whole text and once more for its
+end, where conclusions stand. Their sum is divided by the square root of the number of words.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fas_plugin.rewards.words import MARGIN, Cut
+
+#: Words at the end of a text that count once more, the added line's end included.
+END = 13
+#: Bits of a place in the table of pairs.
+_PLACE = 18
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Extent(NamedTuple):
+    """Where texts stand in ``Cut.words``: their first words, how many, and (texts, END) last ones.
+
+    Texts that are shorter than END have paddings, whose place is 0, in front of their last words.
+    """
+
+    first: np.ndarray
+    count: np.ndarray
+    last: np.ndarray
+
+
+def extent(cut: Cut) -> Extent:
+    first = cut.starts[np.flatnonzero(np.diff(cut.texts, prepend=-1))]
+    behind = np.append(first[1:], len(cut.words)) - MARGIN
+    last = behind[:, None] - np.arange(END, 0, -1)
+    return Extent(first, behind - first, np.where(last < first[:, None], 0, last))
+
+
+def pair_keys(words: np.ndarray) -> np.ndarray:
+    """A number for each word (along the last axis) and its right neighbour."""
+    return words[..., :-1] << 20 | words[..., 1:]
+
+
+def pair_places(keys: np.ndarray) -> np.ndarray:
+    """Where pairs stand in the table; of those that have the same place one can be known."""
+    return ((keys.view(np.uint64) * _FACTOR) >> np.uint64(64 - _PLACE)).view(np.int64)
+
+
+class Phrases:
+    """The weights of words and pairs, as whole numbers. ``judge.npz`` holds them."""
+
+    def __init__(self, weights: dict[str, np.ndarray]) -> None:
+        keys = weights["pairs"].astype(np.int64)
+        places = pair_places(keys)
+        self._keys = np.full(1 << _PLACE, -1)
+        self._numbers = np.zeros(1 << _PLACE, np.int64)
+        self._keys[places] = keys
+        self._numbers[places] = np.arange(1, len(keys) + 1)  # 0 is a pair that is not known
+        # A table per class: sums along one dimension are much the faster ones.
+        self._words, self._pairs, self._end_words, self._end_pairs = (
+            [np.ascontiguousarray(column, np.int32) for column in weights[f"{name}_weights"].T]
+            for name in ("word", "pair", "end_word", "end_pair")
+        )
+        self._bias = weights["phrase_bias"].astype(np.float64)
+        self._scale = float(weights["phrase_scale"])
+
+    def outputs(self, cut: Cut) -> np.ndarray:
+        """(texts, classes): what speaks for each class, in whole numbers."""
+        first, count, last = extent(cut)
+        words, pairs = cut.words, self._known(pair_keys(cut.words))
+        end_words = words.take(last)
+        end_pairs = self._known(pair_keys(end_words))
+        share = np.sqrt(count.astype(np.float64))
+        end_share = np.sqrt(np.minimum(count, END).astype(np.float64))
+        result = np.empty((len(first), len(self._words)))
+        for i in range(len(self._words)):
+            told = np.add.reduceat(self._words[i].take(words), first)
+            told += np.add.reduceat(self._pairs[i].take(pairs), np.minimum(first, len(pairs) - 1))
+            end = self._end_words[i].take(end_words).sum(1)
+            end += self._end_pairs[i].take(end_pairs).sum(1)
+            result[:, i] = told / share + end / end_share
+        return np.floor(result * self._scale + self._bias)
+
+    def _known(self, keys: np.ndarray) -> np.ndarray:
+        """The numbers of pairs."""
+        places = pair_places(keys)
+        return np.where(self._keys.take(places) == keys, self._numbers.take(places), 0)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fas_plugin.labels import FasClass
+from fas_plugin.rewards.network import network
 from fas_plugin.rewards.stance import Stance, classes, stance
 
 
@@ -45,6 +46,7 @@ def load_judge(setting: str = "local") -> Judge:
         ValueError: neither of these.
     """
     if setting == "local":
+        network()  # so that the first reasoning does not wait for it, nor any process forked later
         return LOCAL
     url, separator, model = setting.partition("#")
     if not (separator and model and url.startswith(("http://", "https://"))):

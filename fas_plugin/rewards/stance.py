@@ -26,6 +26,9 @@ _MAX_CLAUSES, _MAX_REREAD = 64, 200_000
 #: any clause moves them. Natural logarithm.
 _MOVES, _SHARE = 0.25, 0.15
 
+#: What stands around a clause and is no part of it.
+_AROUND = ' \t\r\n.,;:!?()"=-*#|~—–…。，、；：！？（）“”'
+
 _CLASSES = tuple(FasClass(name) if name != "none" else None for name in OUTPUTS)
 
 
@@ -94,7 +97,7 @@ def _lean(odds: Sequence[float]) -> float:
 
 
 def _clauses(text: str) -> list[tuple[int, int]]:
-    """Start and end of each clause, without white space around it."""
+    """Start and end of each clause, without white space and marks around it."""
     cut = network().cut([text])
     starts = [int(cut.places[at]) - MARGIN for at in cut.starts]
     if fold(text) is not text:  # from places in the folded text to places in the text
@@ -109,7 +112,7 @@ def _clauses(text: str) -> list[tuple[int, int]]:
     spans = []
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         piece = text[start:end]
-        if stripped := piece.strip():
+        if stripped := piece.strip(_AROUND):
             start += piece.index(stripped)
             spans.append((start, start + len(stripped)))
     return spans

@@ -211,7 +211,7 @@ def test_explanations_are_counted(tmp_path):
     found = metrics["explanations"]
     assert found["agreement"] == 0.0 and found["right_for_wrong_reason"] == 1.0
     assert found["most_frequent"] == 1.0 and found["language"] == {"latin": 1.0}
-    assert "moire" in found["evidence"]["replay.phone"]["spoof"]
+    assert found["evidence"]["replay.phone"]["spoof"]["so this is a replay"] == 1.0
     assert metrics["answers"]["accuracy_attacks"] == 0.0
     page = (tmp_path / "report.html").read_text()
     assert "Right for the wrong reason" in page and "The same text for many faces" in page

@@ -68,7 +68,7 @@ def test_what_the_server_writes_is_read(tmp_path):
 
 def test_show_draws_a_page_and_lists_the_worst_disagreements(tmp_path, capsys):
     folder = record(tmp_path / "rewards", 512)
-    hostile = AGAINST.format("<script>alert(1)</script>\x1b[2J But a bezel is visible.")
+    hostile = AGAINST.format("<script>alert(1)</script>\x1b[2J He is a living man, though blurred.")
     sure = AGAINST.format("")
     rows = [line(1000, hostile, completion=hostile), line(1001, sure, "spoof", completion=sure)]
     (folder / "rewards-2.jsonl").write_text("".join(rows))

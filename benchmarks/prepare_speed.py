@@ -181,11 +181,11 @@ def speed(folder: Path, count: int, frames: str, rounds: int) -> None:
     )
 
 
-def kills(folder: Path, times: int, seed: int) -> None:
+def kills(folder: Path, count: int, times: int, seed: int) -> None:
     """Kill a preparation at random moments, go on after each, and compare with an undisturbed one."""
     root = folder / "root"
     for kind in KINDS:
-        make(root, kind, 30)
+        make(root, kind, count)
     options = {"frames": "uniform:4", "image_size": 224, "workers": 2}
     started = time.perf_counter()
     prepare(root, folder / "undisturbed", **options)
@@ -240,7 +240,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
         if options.kills:
-            kills(Path(folder), options.kills, options.seed)
+            kills(Path(folder), options.clips, options.kills, options.seed)
         else:
             speed(Path(folder), options.clips, options.frames, options.rounds)
 

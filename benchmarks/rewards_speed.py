@@ -122,15 +122,21 @@ def speed() -> None:
 
 
 def fuzz(count: int, seed: int) -> None:
-    """Scores random completions; an exception ends it."""
+    """Scores random completions, in batches of a thousand; an exception ends it."""
     chance = random.Random(seed)
-    for done in range(count):
-        text = "".join(chance.choices(PIECES, k=chance.randrange(40)))
-        if done % 2:
-            text = f"<think>{text}</think><answer>{chance.choice(PIECES)}</answer>"
-        result = score(text, "real", PRESET)
-        if not 0 <= result.total <= 1:
-            raise AssertionError(repr(text))
+    for _ in range(0, count, 1000):
+        texts = ["".join(chance.choices(PIECES, k=chance.randrange(40))) for _ in range(1000)]
+        texts[::2] = [
+            f"<think>{text}</think><answer>{chance.choice(PIECES)}</answer>" for text in texts[::2]
+        ]
+        for text, result in zip(
+            texts, score_batch(texts, ["real"] * len(texts), PRESET), strict=True
+        ):
+            if not 0 <= result.total <= 1:
+                raise AssertionError(repr(text))
+        alone = chance.randrange(1000)
+        if score(texts[alone], "real", PRESET) != score_batch([texts[alone]], ["real"], PRESET)[0]:
+            raise AssertionError(repr(texts[alone]))
     print(f"{count:,} inputs, no exception")
 
 

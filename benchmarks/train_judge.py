@@ -19,7 +19,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ class Size(NamedTuple):
     width: int
 
 
-SIZE, TEACHER_SIZE, TEACHERS = Size(32, 64, 48), Size(48, 128, 64), 2
+SIZE = Size(32, 64, 48)
 
 
 # --- texts -----------------------------------------------------------------------------------------
@@ -408,9 +408,8 @@ def train(
     epochs: int,
     seed: int,
     report: Callable[[str, Model], None],
-    teachers: Sequence[Model] = (),
-) -> Model:
-    """Trains ``model``, half on the labels and half on what the teachers say, where there are any."""
+) -> None:
+    """Trains ``model`` on the examples, some loose clauses, and as many new compositions."""
     torch.manual_seed(seed)
     chance, numbers = random.Random(seed), np.random.default_rng(seed)
     named = dict(model.named_parameters())
@@ -433,19 +432,13 @@ def train(
         for start in range(0, len(data), BATCH):
             batch = data[start : start + BATCH]
             cut = vocabulary.cut([text for text, _, _ in batch])
-            with torch.no_grad():
-                told = [F.softmax(teacher(cut), 1) for teacher in teachers]
             cut = cut._replace(words=_hide(cut.words, numbers))
             rate = RATE * min(1.0, step / 100) * max(0.02, 1 - step / steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             labels = torch.tensor([label for _, label, _ in batch])
             weights = torch.tensor([weight for _, _, weight in batch])
-            outputs = model(cut)
-            losses = F.cross_entropy(outputs, labels, reduction="none", label_smoothing=0.05)
-            if told:
-                soft = torch.stack(told).mean(0)
-                losses = losses / 2 + F.cross_entropy(outputs, soft, reduction="none") / 2
+            losses = F.cross_entropy(model(cut), labels, reduction="none", label_smoothing=0.05)
             loss = (losses * weights).sum() / weights.sum()
             optimizer.zero_grad()
             loss.backward()
@@ -456,7 +449,6 @@ def train(
         model.eval()
         if epoch % 4 == 3 or epoch == epochs - 1:
             report(f"epoch {epoch + 1} loss {total / len(data):.3f}", model)
-    return model
 
 
 # --- whole numbers ---------------------------------------------------------------------------------
@@ -598,14 +590,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="folder of the embedding model")
     parser.add_argument("--cache", type=Path, help="keep the words' embeddings in this .npz file")
     parser.add_argument("--test", default=HELD_OUT, help="the file to leave out (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument(
-        "--work", type=Path, default=Path("judge_teachers"), help="teachers are kept here"
-    )
-    parser.add_argument(
-        "--teacher", type=int, help="train this teacher only, to train them at once"
-    )
-    parser.add_argument("--teachers", type=int, default=TEACHERS, help="how many (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, help=f"write the weights here (default {TARGET})")
     options = parser.parse_args()
@@ -648,28 +633,9 @@ def main() -> None:
         print(when, accuracy(torch.cat(read).numpy(), held_out), flush=True)
 
     compose = Composer(rows, clauses, chance)
-    options.work.mkdir(parents=True, exist_ok=True)
-    teachers = []
-    only = options.teacher
-    for seed in range(1, options.teachers + 1) if only is None else [only]:
-        torch.manual_seed(seed)
-        teacher = Model(embeddings, TEACHER_SIZE)
-        path = options.work / f"{options.test}-{seed}.pt"
-        if path.exists():
-            teacher.load_state_dict(torch.load(path, weights_only=True))
-        else:
-            print(f"teacher {seed}")
-            train(examples, compose, clauses, vocabulary, teacher, options.epochs, seed, report)
-            torch.save(teacher.state_dict(), path)
-        teachers.append(teacher.eval())
-    if only is not None:
-        return
     torch.manual_seed(options.seed)
     model = Model(embeddings, SIZE)
-    train(
-        *(examples, compose, clauses, vocabulary, model, options.epochs, options.seed, report),
-        teachers,
-    )
+    train(examples, compose, clauses, vocabulary, model, options.epochs, options.seed, report)
     weights = whole_numbers(model, words, vocabulary, [text for text, _, _ in examples])
     composed = [compose() for _ in range(len(examples) // 2)]
     weights |= phrases(examples + composed, vocabulary, float(weights["unit"]), len(words))

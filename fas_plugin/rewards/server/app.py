@@ -29,6 +29,7 @@ from fas_plugin.rewards.server.logs import Seldom
 from fas_plugin.rewards.server.options import TOKEN_VARIABLE, Options
 from fas_plugin.rewards.server.record import RewardRecord
 from fas_plugin.rewards.server.tally import Tally, exposition
+from fas_plugin.rewards.server.together import Together
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ class RewardApp:
     """Routes, checks, scores, counts and records.
 
     Attributes:
-        at_once: whether rewards are computed without waiting for anything else.
+        at_once: whether rewards are computed without waiting for another machine.
     """
 
     def __init__(self, options: Options, preset: Preset, tally: Tally | None = None) -> None:
@@ -112,6 +113,7 @@ class RewardApp:
         self._desk: JudgeDesk | None = None
         if preset.judge is not LOCAL:
             self._desk = JudgeDesk(preset.judge, options.judge_timeout, self._tally)
+        self._together = Together(preset)
         self._waiting = self._held = 0
         self._refusals = Seldom()
         self._posts: dict[str, _Handler] = {
@@ -172,6 +174,10 @@ class RewardApp:
         )
         await send({"type": "http.response.body", "body": content})
         self._tally.request(path, status, time.perf_counter() - started)
+
+    def score_waiting(self) -> None:
+        """Compute at once what waits for the loop's next turn."""
+        self._together.score_waiting()
 
     def _check_token(self, scope: _Message) -> None:
         if not self._token:
@@ -265,7 +271,9 @@ class RewardApp:
         if self._desk is not None:
             thoughts = (parse_completion(completion).think for completion in completions)
             preset = replace(preset, judge=await self._desk.hear([t for t in thoughts if t]))
-        results = score_batch(completions, labels, preset)
+            results = score_batch(completions, labels, preset)
+        else:
+            results = await self._together.score(completions, labels)
         self._tally.scored(results)
         if self._record and not self._record.append(completions, labels, results):
             self._tally.event("record_failures")

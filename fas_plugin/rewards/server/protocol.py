@@ -4,10 +4,9 @@ may be, what becomes of fresh connections when the server stops; and an answer i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Coroutine, Iterable, MutableMapping
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -76,6 +75,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._since: float | None = None  # when the request began to arrive, None between requests
         self._unread_since: float | None = None  # when an answer was first seen to be stuck
         self._pieces: list[bytes] | None = None  # of the body of a request to answer at once
+        self._answering: Coroutine[Any, None, None] | None = None  # such a request
+        self._sent: list[MutableMapping[str, Any]] = []  # its answer
+        self._keep = False  # whether the connection stays open behind it
         self._draining = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -94,6 +96,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head = -1
+        while self._answering is not None:  # who does not wait for answers gets them in order
+            self.app.score_waiting()
+            self._go_on(self._answering)
         if self._can_be_answered_at_once():
             self._pieces = []
             return
@@ -137,15 +142,32 @@ class LimitedProtocol(HttpToolsProtocol):
             sent.append(message)
 
         scope = {"type": "http", "path": "/get_reward", "method": "POST", WHOLE_BODY: body}
-        answering = self.app({**scope, "headers": self.headers}, _nothing_more, send)
-        with contextlib.suppress(StopIteration):
-            while answering.send(None) is None:  # it gives way between parts of a batch
-                pass
-        start, end = sent
+        self._answering = self.app({**scope, "headers": self.headers}, _nothing_more, send)
+        self._sent, self._keep = sent, self.parser.should_keep_alive()
+        self._go_on(self._answering)
+
+    def _go_on(self, answering: Coroutine[Any, None, None]) -> None:
+        """Run the application until it has answered or waits to be scored together with others."""
+        if answering is not self._answering:
+            return
+        try:
+            waits_for = answering.send(None)
+            while waits_for is None:  # it gives way between parts of a batch
+                waits_for = answering.send(None)
+        except StopIteration:
+            self._answering = None
+            self._write_answer()
+        else:
+            waits_for.add_done_callback(lambda _: self._go_on(answering))
+
+    def _write_answer(self) -> None:
+        if self.transport.is_closing():
+            return
+        start, end = self._sent
         head = [STATUS_LINE[start["status"]]]
         for name, value in start["headers"]:
             head += [name, b": ", value, b"\r\n"]
-        keep = self.parser.should_keep_alive() and not self._draining
+        keep = self._keep and not self._draining
         if not keep:
             head.append(b"connection: close\r\n")
         self.transport.write_whole(b"".join([*head, b"\r\n", end["body"]]))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import urllib.error
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from serving import RIGHT, WRONG, request_for, running
 
 from fas_plugin.rewards import load_preset, score
+from fas_plugin.rewards.server.together import Together
 
 
 def test_single_and_batched_requests_get_the_same_rewards(server, contract):
@@ -217,3 +219,29 @@ def test_openrlhf_spreads_over_several_servers(server):
             assert run_executor(executor, "real")["reward"] == [1.0]
         assert second.metric("fas_completions_total") == 3
         assert server.metric("fas_completions_total") == before + 3
+
+
+def test_a_client_that_does_not_wait_for_answers_gets_them_in_the_order_of_its_requests(server):
+    def post(text):
+        body = json.dumps(request_for(text)).encode()
+        head = f"POST /get_reward HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        return head.encode() + body
+
+    health = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+        client.sendall(post(RIGHT) + post(WRONG) + health + post(RIGHT) + last)
+        answers = b"".join(iter(lambda: client.recv(65536), b"")).split(b"HTTP/1.1 200 OK")[1:]
+    bodies = [json.loads(answer.partition(b"\r\n\r\n")[2]) for answer in answers]
+    assert [body.get("scores") for body in bodies] == [[1.0], [0.0], None, [1.0], None]
+    assert bodies[2] == {"status": "ok"}
+
+
+def test_requests_that_arrive_together_get_their_own_rewards():
+    async def ask():
+        together = Together(load_preset("default"))
+        texts = [[RIGHT], [WRONG, RIGHT], [], [WRONG] * 3]
+        asked = (together.score(batch, ["real"] * len(batch)) for batch in texts)
+        return [[r.class_consistency for r in answer] for answer in await asyncio.gather(*asked)]
+
+    assert asyncio.run(ask()) == [[1.0], [0.0, 1.0], [], [0.0] * 3]

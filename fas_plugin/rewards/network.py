@@ -18,7 +18,7 @@ from importlib import resources
 import numpy as np
 
 from fas_plugin.rewards.phrases import Phrases
-from fas_plugin.rewards.words import MARGIN, MAX_CLAUSE, Cut, Vocabulary
+from fas_plugin.rewards.words import MARGIN, MAX_CLAUSE, Cut, Vocabulary, first_clauses
 
 #: What a text can argue for, in the order of the network's outputs.
 OUTPUTS = ("real", "spoof", "none")
@@ -82,7 +82,7 @@ class Network:
         spaced = np.zeros((rows[-1] + 2, told.shape[1]), np.float32)
         spaced[rows] = told
         told = self._layer("context", spaced[rows - 1], spaced[rows], spaced[rows + 1])
-        return self._texts(told, cut.texts)
+        return self._texts(told, first_clauses(cut))
 
     def _clauses(self, cut: Cut) -> np.ndarray:
         """(clauses, 2 filters): the strongest and the mean answer."""
@@ -130,9 +130,8 @@ class Network:
         np.maximum(answers, 0, out=answers)
         return np.minimum(answers, MAX_ANSWER, out=answers)
 
-    def _texts(self, told: np.ndarray, texts: np.ndarray) -> np.ndarray:
-        first = np.flatnonzero(np.diff(texts, prepend=-1))
-        last = np.append(first[1:], len(texts)) - 1
+    def _texts(self, told: np.ndarray, first: np.ndarray) -> np.ndarray:
+        last = np.append(first[1:], len(told)) - 1
         total = np.add.reduceat(told, first, axis=0)
         mean = np.floor(total / (last - first + 2)[:, None].astype(np.float32))
         total = np.minimum(np.floor(total / np.float32(SUM_SHARE)), MAX_ANSWER)

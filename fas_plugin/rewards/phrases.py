@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fas_plugin.rewards.words import MARGIN, Cut
+from fas_plugin.rewards.words import MARGIN, Cut, first_clauses
 
 #: Words at the end of a text that count once more, the added line's end included.
 END = 13
@@ -31,7 +31,7 @@ class Extent(NamedTuple):
 
 
 def extent(cut: Cut) -> Extent:
-    first = cut.starts[np.flatnonzero(np.diff(cut.texts, prepend=-1))]
+    first = cut.starts.take(first_clauses(cut))
     behind = np.append(first[1:], len(cut.words)) - MARGIN
     last = behind[:, None] - np.arange(END, 0, -1)
     return Extent(first, behind - first, np.where(last < first[:, None], 0, last))

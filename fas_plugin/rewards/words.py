@@ -112,6 +112,11 @@ class Cut(NamedTuple):
     texts: np.ndarray
 
 
+def first_clauses(cut: Cut) -> np.ndarray:
+    """The index of each text's first clause."""
+    return np.append(0, np.flatnonzero(cut.texts[1:] != cut.texts[:-1]) + 1)
+
+
 class Vocabulary:
     """Known words, found by a hash of their first 16 letters and their length."""
 

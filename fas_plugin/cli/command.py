@@ -8,7 +8,7 @@ import argparse
 def add_command(commands, name: str, run, summary: str, example: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
-        help=summary,
+        help=summary.replace("%", "%%"),  # argparse formats this one, not the description
         description=summary,
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -3,6 +3,7 @@
 ``fas-plugin serve`` and ``python -m fas_plugin.rewards.server`` run it. From the ground up:
 ``options`` (settings), ``contract`` (what requests and answers look like), ``tally`` (numbers for
 Prometheus), ``record`` (what was scored, on disk), ``judging`` (waiting for a model as judge),
+``together`` (one judgement for requests that arrive together),
 ``app`` (the ASGI application), ``protocol`` (limits on connections) and ``workers`` (processes).
 """
 

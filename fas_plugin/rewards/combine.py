@@ -101,9 +101,9 @@ class RewardResult:
         answer: the class that the answer states.
         stance: the class that the reasoning argues for.
         truth: the class of the label.
-        think_words: length of the reasoning, split at white space.
         faults: what is wrong with the structure, as short constant names.
         instruments: the attack instruments that the answer names, in alphabetical order.
+        think: the reasoning itself, or None.
     """
 
     total: float
@@ -113,20 +113,29 @@ class RewardResult:
     answer: FasClass | None
     stance: FasClass | None
     truth: FasClass
-    think_words: int
     faults: tuple[str, ...]
     instruments: tuple[str, ...] = ()
+    think: str | None = field(default=None, repr=False)
+
+    @property
+    def think_words(self) -> int:
+        """Length of the reasoning, split at white space. Counted when asked for: it costs a tenth
+        of all rewards."""
+        return len(self.think.split()) if self.think else 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as JSON values: classes as words, tuples as lists."""
-        return {
+        """The same as JSON values: classes as words, tuples as lists, the reasoning's length in words."""
+        values = {
             **self.__dict__,
             "answer": self.answer and self.answer.value,
             "stance": self.stance and self.stance.value,
             "truth": self.truth.value,
+            "think_words": self.think_words,
             "faults": list(self.faults),
             "instruments": list(self.instruments),
         }
+        del values["think"]
+        return values
 
 
 def score(completion: str, label: str, preset: Preset) -> RewardResult:
@@ -199,9 +208,9 @@ def _result(
         answer=parsed.answer,
         stance=argued,
         truth=truth.cls,
-        think_words=len(parsed.think.split()) if parsed.think else 0,
         faults=parsed.faults,
         instruments=tuple(sorted(named)),
+        think=parsed.think,
     )
 
 

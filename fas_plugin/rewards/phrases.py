@@ -69,14 +69,14 @@ class Phrases:
         """(texts, classes): what speaks for each class, in whole numbers."""
         first, count, last = extent(cut)
         words, pairs = cut.words, self._known(pair_keys(cut.words))
-        end_words = words.take(last)
-        end_pairs = self._known(pair_keys(end_words))
+        # A padding at the end makes them as many; no known pair begins with one.
+        pairs = np.append(pairs, 0)
+        end_words, end_pairs = words.take(last), pairs.take(last[:, :-1])
         share = np.sqrt(count.astype(np.float64))
         end_share = np.sqrt(np.minimum(count, END).astype(np.float64))
         result = np.empty((len(first), len(self._words)))
         for i in range(len(self._words)):
-            told = np.add.reduceat(self._words[i].take(words), first)
-            told += np.add.reduceat(self._pairs[i].take(pairs), np.minimum(first, len(pairs) - 1))
+            told = np.add.reduceat(self._words[i].take(words) + self._pairs[i].take(pairs), first)
             end = self._end_words[i].take(end_words).sum(1)
             end += self._end_pairs[i].take(end_pairs).sum(1)
             result[:, i] = told / share + end / end_share

@@ -17,7 +17,7 @@ import numpy as np
 #: Numbers of the padding between texts and of a word that is not in the vocabulary.
 PADDING, UNKNOWN = 0, 1
 #: Paddings around each text; as far as a word's surroundings reach.
-MARGIN = 2
+MARGIN = 1
 #: A longer clause is cut. Words.
 MAX_CLAUSE = 24
 
@@ -91,6 +91,8 @@ def fold_lengths(text: str) -> list[int]:
     return [len(_FOLDS[ord(character)]) for character in text]
 
 
+#: An unknown word may lose so many letters at its end, and keeps at least so many.
+_MAX_ENDING, _MIN_STEM = 3, 4
 #: An entry of the vocabulary's table has a word's number in these bits and its hash in the others.
 _LOW = np.uint64((1 << 20) - 1)
 
@@ -129,7 +131,7 @@ class Vocabulary:
         raw = _joined([" ".join(words[UNKNOWN + 1 :])])
         places, kinds, ends = _places(raw)
         inside = kinds != _PADDING
-        keys = _hash(raw, places[inside], ends[inside])[: len(words) - 2]
+        keys = _hash(_eights(raw), places[inside], ends[inside])[: len(words) - 2]
         entries = keys & ~_LOW | np.arange(2, len(words), dtype=np.uint64)
         for turn in range(self._TURNS):  # the first comer gets the place
             slots = self._slots(keys, turn)
@@ -166,12 +168,17 @@ class Vocabulary:
 
     def _find(self, raw: bytes, places: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """Numbers of words; an unknown one counts as what is left without up to three letters."""
-        words = self._number(_hash(raw, places, ends))
+        eights = _eights(raw)
+        words = self._number(_hash(eights, places, ends))
         missing = np.flatnonzero(words == UNKNOWN)
-        for ending in (1, 2, 3):
-            missing = missing[ends[missing] - places[missing] >= 4 + ending]
-            words[missing] = self._number(_hash(raw, places[missing], ends[missing] - ending))
-            missing = missing[words[missing] == UNKNOWN]
+        missing = missing[(ends - places).take(missing) > _MIN_STEM]
+        if len(missing):
+            starts = places.take(missing)[:, None]
+            stems = ends.take(missing)[:, None] - np.arange(1, _MAX_ENDING + 1)
+            found = self._number(_hash(eights, starts, stems).ravel()).reshape(stems.shape)
+            found[stems - starts < _MIN_STEM] = UNKNOWN
+            first = np.argmax(found != UNKNOWN, axis=1)
+            words[missing] = found[np.arange(len(missing)), first]
         return words
 
     def _number(self, keys: np.ndarray) -> np.ndarray:
@@ -216,15 +223,22 @@ def _places(raw: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 _MASKS = np.array([(1 << (8 * i)) - 1 for i in range(9)], np.uint64)
 
 
-def _hash(raw: bytes, places: np.ndarray, ends: np.ndarray) -> np.ndarray:
+def _eights(raw: bytes) -> np.ndarray:
+    """For each place in ``raw``, and eight behind it, the next eight bytes as one number."""
+    return np.ndarray((len(raw) + 9,), "<u8", raw + bytes(16), strides=(1,))
+
+
+def _hash(eights: np.ndarray, places: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """64 bits of each word, not all of the upper ones 0."""
-    eights = np.ndarray((len(raw) + 9,), "<u8", raw + bytes(16), strides=(1,))
     lengths = ends - places
-    first = eights.take(places) & _MASKS.take(np.minimum(lengths, 8))
-    second = eights.take(places + 8) & _MASKS.take(np.clip(lengths - 8, 0, 8))
-    mixed = first * np.uint64(0x9E3779B97F4A7C15) ^ second * np.uint64(0xC2B2AE3D27D4EB4F)
-    mixed ^= lengths.astype(np.uint64) * np.uint64(0x165667B19E3779F9)
+    mixed = eights.take(places) & _MASKS.take(lengths, mode="clip")
+    mixed *= np.uint64(0x9E3779B97F4A7C15)
+    second = eights.take(places + 8) & _MASKS.take(lengths - 8, mode="clip")
+    second *= np.uint64(0xC2B2AE3D27D4EB4F)
+    mixed ^= second
+    mixed ^= lengths.view(np.uint64) * np.uint64(0x165667B19E3779F9)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(32)
-    return mixed | (_LOW + np.uint64(1))
+    mixed |= _LOW + np.uint64(1)
+    return mixed

@@ -1,9 +1,9 @@
 """The labelled benchmark: how often parser and judge read what a person reads.
 
-The judge was trained on the ``dev`` part. The ``held_out`` part it was not, nor on ``unseen``, a file of
-reasonings by a writer who knew neither the judge nor the other texts; but settings were compared on
-both. The ``blind`` part is by two more such writers, and nobody looked at it before the judge was
-finished: what to expect of new text. The bars lie a little below what was measured.
+The judge was trained on the ``dev`` part. On the ``held_out`` part, by three writers, it was not, but
+settings were compared on it. The ``blind`` part is by a fourth writer who knew neither the judge nor the
+other texts, and was read once, by the finished judge: what to expect of new text. The bars lie a little
+below what was measured.
 """
 
 import json
@@ -13,21 +13,17 @@ import pytest
 
 from fas_plugin.rewards import load_preset, score_batch
 
-ROOT = Path(__file__).parents[2]
-
 
 def read(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 CASES = read(Path(__file__).with_name("reasoning_benchmark.jsonl"))
-UNSEEN = read(ROOT / "benchmarks" / "judge_training" / "plain4.jsonl")
 BARS = {
     "dev": {"format": 0.99, "answer": 0.98, "stance": 0.93, "stated": 0.91, "agreement": 0.93},
-    "held_out": {"format": 0.99, "answer": 0.98, "stance": 0.80, "stated": 0.86, "agreement": 0.80},
+    "held_out": {"format": 0.99, "answer": 0.98, "stance": 0.92, "stated": 0.95, "agreement": 0.92},
     "blind": {"format": 0.99, "answer": 0.98, "stance": 0.93, "stated": 0.95, "agreement": 0.93},
 }
-UNSEEN_BARS = {"stance": 0.86, "stated": 0.87}
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +57,3 @@ def test_the_bars_hold(half, results):
             right["stated"].append(read["stance"] == case["stance"])
     accuracy = {name: sum(values) / len(values) for name, values in right.items()}
     assert all(accuracy[name] >= bar for name, bar in BARS[half].items()), accuracy
-
-
-def test_the_bars_hold_for_an_unseen_writer():
-    completions = [f"<think>{case['think']}</think><answer>real</answer>" for case in UNSEEN]
-    results = score_batch(completions, ["real"] * len(UNSEEN), load_preset("default"))
-    right = [r.stance == case["stance"] for r, case in zip(results, UNSEEN, strict=True)]
-    stated = [ok for ok, case in zip(right, UNSEEN, strict=True) if case["states_verdict"]]
-    assert len(stated) > 100
-    assert sum(right) / len(right) >= UNSEEN_BARS["stance"]
-    assert sum(stated) / len(stated) >= UNSEEN_BARS["stated"]

@@ -95,6 +95,8 @@ class Label:
             raise LabelError(
                 f"a label is a string, got {type(text).__name__} {repr(text)[:80]}; {_ALLOWED}"
             )
+        if (label := _LABELS.get(text)) is not None:
+            return label
         name, separator, instrument = text.strip().partition(":")
         try:
             return cls(FasClass(name), instrument if separator else None)
@@ -102,3 +104,10 @@ class Label:
             if isinstance(error, LabelError):
                 raise
             raise LabelError(f"unknown label {text[:80]!r}; {_ALLOWED}") from None
+
+
+#: Every label by its string: there are few, and each completion that is scored has one.
+_LABELS = {
+    str(label): label
+    for label in (Label(FasClass.REAL), *(Label(FasClass.SPOOF, i) for i in (None, *INSTRUMENTS)))
+}

@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -70,13 +70,17 @@ class Preset:
 
         Before the weight of the class, see :meth:`class_weight`.
         """
-        total = math.fsum(
-            weight
-            * components[name]
-            * math.prod(components[gate] for gate in self.gates.get(name, ()))
-            for name, weight in self.weights.items()
-        )
-        return min(1.0, max(0.0, total))
+        terms = []
+        for value, factors in self._terms:
+            for name in factors:
+                value *= components[name]
+            terms.append(value)
+        return min(1.0, math.fsum(terms))
+
+    @cached_property
+    def _terms(self) -> list[tuple[float, tuple[str, ...]]]:
+        """Each weight with the components that it is multiplied by: its own one and its gates."""
+        return [(w, (name, *self.gates.get(name, ()))) for name, w in self.weights.items()]
 
     def class_weight(self, truth: FasClass) -> float:
         """What the total of a completion about ``truth`` is multiplied by: 1 for the rarer class,

@@ -135,7 +135,8 @@ class Network:
         sums += layer.bias
         sums *= layer.scale
         np.floor(sums, out=sums)
-        return np.clip(sums, 0, MAX_ANSWER, out=sums)
+        np.maximum(sums, 0, out=sums)
+        return np.minimum(sums, MAX_ANSWER, out=sums)
 
     def _texts(self, told: np.ndarray, first: np.ndarray) -> np.ndarray:
         last = np.append(first[1:], len(told)) - 1
@@ -150,6 +151,8 @@ class Network:
 def _product(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """``rows @ weights`` in blocks so small that BLAS starts no threads for them."""
     block = max(1, _ONE_THREAD // weights.size)
+    if len(rows) <= block:
+        return rows @ weights
     whole = len(rows) // block * block
     result = np.empty((len(rows), weights.shape[1]), np.float32)
     blocks = rows[:whole].reshape(-1, block, rows.shape[1])

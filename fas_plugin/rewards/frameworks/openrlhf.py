@@ -80,11 +80,14 @@ def answer(
     results: Sequence[RewardResult],
 ) -> dict[str, list[float] | dict[str, list[float]]]:
     """What :func:`get_reward` returns, of completions that are scored already."""
-    logs = [_logs(result) for result in results]
+    logs: dict[str, list[float]] = {name: [] for name in _LOG_NAMES}
+    for result in results:
+        for column, value in zip(logs.values(), _logs(result), strict=True):
+            column.append(value)
     return {
         "rewards": [r.total for r in results],
         "scores": [r.class_consistency for r in results],
-        "extra_logs": {name: [log[name] for log in logs] for name in _LOG_NAMES},
+        "extra_logs": logs,
     }
 
 
@@ -133,7 +136,10 @@ class _Form(NamedTuple):
 def _form(prompt: str) -> _Form:
     header = next((h for h in _ASSISTANT_HEADERS if h in prompt), None)
     turns = prompt.count(header) if header else 0
-    return _Form(tuple(_IMAGES.split(prompt)), header, turns)
+    # Images that follow each other are one run: nothing stands between them but at the prompt's ends.
+    first, *others = _IMAGES.split(prompt)
+    pieces = (first, *filter(None, others[:-1]), *others[-1:])
+    return _Form(pieces, header, turns)
 
 
 def _end_of_prompt(query: str, pieces: tuple[str, ...]) -> int | None:
@@ -170,19 +176,19 @@ _LOG_NAMES = (
 )
 
 
-def _logs(result: RewardResult) -> dict[str, float]:
-    """Numbers whose mean over a batch shows what the policy does."""
-    return {
-        "fas_format": result.format,
-        "fas_class_consistency": result.class_consistency,
-        "fas_reasoning_consistency": result.reasoning_consistency,
-        "fas_answered": float(result.answer is not None),
-        "fas_answer_real": float(result.answer is FasClass.REAL),
-        "fas_stance_real": float(result.stance is FasClass.REAL),
-        "fas_stance_none": float(result.stance is None),
-        "fas_think_words": float(result.think_words),
-        "fas_truth_real": float(result.truth is FasClass.REAL),
-    }
+def _logs(result: RewardResult) -> tuple[float, ...]:
+    """Numbers whose mean over a batch shows what the policy does, in the order of their names."""
+    return (
+        result.format,
+        result.class_consistency,
+        result.reasoning_consistency,
+        0.0 if result.answer is None else 1.0,
+        1.0 if result.answer is FasClass.REAL else 0.0,
+        1.0 if result.stance is FasClass.REAL else 0.0,
+        1.0 if result.stance is None else 0.0,
+        float(result.think_words),
+        1.0 if result.truth is FasClass.REAL else 0.0,
+    )
 
 
 @cache

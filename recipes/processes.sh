@@ -8,7 +8,8 @@ claim_run() {
   local folder pid owner
   folder=$(cd "$1" && pwd)
   for pid in $(processes_with "FAS_RUN=$folder#[0-9]+"); do
-    owner=$(tr '\0' '\n' 2>/dev/null < "/proc/$pid/environ" | sed -n 's/^FAS_RUN=.*#//p')
+    # A process of a run just killed may end at this moment.
+    owner=$(tr '\0' '\n' 2>/dev/null < "/proc/$pid/environ" | sed -n 's/^FAS_RUN=.*#//p') || continue
     if [[ -n $owner ]] && grep -qaF recipes/ "/proc/$owner/cmdline" 2>/dev/null; then
       fail "$1 is in use by process $owner; wait for it, or give RUN=another/folder"
     fi

@@ -6,7 +6,10 @@ ray_start() {
   local log=$1/ray.log gpus=$2 i port
   [[ -n ${RAY_ADDRESS:-} ]] && return
   ((gpus)) || gpus=1  # CPU mode: OpenRLHF asks Ray for a GPU, Ray lends one that does not exist
-  ray_folder=$(mktemp -d "${TMPDIR:-/tmp}/fas-ray.XXXXXX")  # short: it holds Unix sockets
+  # Short, as it holds Unix sockets; the same for each start, which clears what a killed one has left.
+  ray_folder=${TMPDIR:-/tmp}/fas-ray.$(cksum <<< "$UID $1" | cut -d' ' -f1)
+  rm -rf "$ray_folder"
+  mkdir -m 700 "$ray_folder" || fail "cannot make the folder $ray_folder for Ray"
   port=$(free_port)
   ray start --head --block --node-ip-address 127.0.0.1 --port "$port" --temp-dir "$ray_folder" \
     --num-gpus "$gpus" --num-cpus 16 --object-store-memory 500000000 \

@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -46,9 +47,16 @@ def start(tmp_path, **settings):
     )
 
 
-def test_recipe_trains_survives_a_kill_and_reports(tmp_path):
+@pytest.fixture
+def short_folder():
+    """For Ray's sockets, whose paths may have 107 characters."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_recipe_trains_survives_a_kill_and_reports(tmp_path, short_folder):
     run = tmp_path / "run"
-    job = start(tmp_path)
+    job = start(tmp_path, TMPDIR=str(short_folder))
     # Killed outright in the middle of training, once a checkpoint has been written.
     deadline = time.monotonic() + 400
     while not list(run.glob("states/_actor/latest")):
@@ -67,7 +75,7 @@ def test_recipe_trains_survives_a_kill_and_reports(tmp_path):
     before = (run / "before" / "predictions.parquet").stat().st_mtime
     policy = (run / "policy" / "model.safetensors").stat().st_mtime
 
-    output, _ = start(tmp_path).communicate(timeout=500)
+    output, _ = start(tmp_path, TMPDIR=str(short_folder)).communicate(timeout=500)
     assert "report:" in output.splitlines()[-1], output[-4000:]
     assert (run / "before" / "predictions.parquet").stat().st_mtime == before  # work done was kept
     assert (run / "policy" / "model.safetensors").stat().st_mtime == policy
@@ -93,6 +101,27 @@ def test_recipe_trains_survives_a_kill_and_reports(tmp_path):
     ]
     mark = f"FAS_RUN={run}#".encode()
     assert not [path for path in environments if mark in read_bytes(path)]  # nothing left running
+    assert not list(short_folder.glob("fas-ray.*"))
+
+
+def test_a_run_is_claimed_while_what_a_killed_one_left_behind_ends(tmp_path):
+    """A process may be gone between being found and being looked at."""
+    script = """
+        set -euo pipefail
+        fail() { echo "error: $*" >&2; exit 1; }
+        source recipes/processes.sh
+        processes_with() { if mkdir "$FOLDER/seen" 2>/dev/null; then echo 999999999; fi; }
+        claim_run "$FOLDER/run"
+        echo "$FAS_RUN"
+    """
+    answer = subprocess.run(
+        ["bash", "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "FOLDER": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.stdout.startswith(f"{tmp_path}/run#"), answer
 
 
 def recorded(run):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -80,14 +80,10 @@ def answer(
     results: Sequence[RewardResult],
 ) -> dict[str, list[float] | dict[str, list[float]]]:
     """What :func:`get_reward` returns, of completions that are scored already."""
-    logs: dict[str, list[float]] = {name: [] for name in _LOG_NAMES}
-    for result in results:
-        for column, value in zip(logs.values(), _logs(result), strict=True):
-            column.append(value)
     return {
         "rewards": [r.total for r in results],
         "scores": [r.class_consistency for r in results],
-        "extra_logs": logs,
+        "extra_logs": {name: [read(r) for r in results] for name, read in _LOGS.items()},
     }
 
 
@@ -163,32 +159,18 @@ def _warn_once() -> None:
     )
 
 
-_LOG_NAMES = (
-    "fas_format",
-    "fas_class_consistency",
-    "fas_reasoning_consistency",
-    "fas_answered",
-    "fas_answer_real",
-    "fas_stance_real",
-    "fas_stance_none",
-    "fas_think_words",
-    "fas_truth_real",
-)
-
-
-def _logs(result: RewardResult) -> tuple[float, ...]:
-    """Numbers whose mean over a batch shows what the policy does, in the order of their names."""
-    return (
-        result.format,
-        result.class_consistency,
-        result.reasoning_consistency,
-        0.0 if result.answer is None else 1.0,
-        1.0 if result.answer is FasClass.REAL else 0.0,
-        1.0 if result.stance is FasClass.REAL else 0.0,
-        1.0 if result.stance is None else 0.0,
-        float(result.think_words),
-        1.0 if result.truth is FasClass.REAL else 0.0,
-    )
+#: Numbers whose mean over a batch shows what the policy does.
+_LOGS: dict[str, Callable[[RewardResult], float]] = {
+    "fas_format": lambda r: r.format,
+    "fas_class_consistency": lambda r: r.class_consistency,
+    "fas_reasoning_consistency": lambda r: r.reasoning_consistency,
+    "fas_answered": lambda r: 0.0 if r.answer is None else 1.0,
+    "fas_answer_real": lambda r: 1.0 if r.answer is FasClass.REAL else 0.0,
+    "fas_stance_real": lambda r: 1.0 if r.stance is FasClass.REAL else 0.0,
+    "fas_stance_none": lambda r: 1.0 if r.stance is None else 0.0,
+    "fas_think_words": lambda r: float(r.think_words),
+    "fas_truth_real": lambda r: 1.0 if r.truth is FasClass.REAL else 0.0,
+}
 
 
 @cache

@@ -91,7 +91,9 @@ TABLES: tuple[tuple[Role, str], ...] = (
     (
         Role.BARE,
         """photo, photograph, picture, screen, display, paper, phone, smartphone, tablet, monitor,
-        laptop, ipad, video, makeup, make up, makeup attack, 照片, 相片, 屏幕, 螢幕, 显示器, 手机, 平板, 视频, 纸张""",
+        laptop, ipad, video, recording, projection, manipulated, ai generated, generated, synthetic,
+        injection, digital injection, face swap, artefact, artifact, waxwork, toy, 雕像, 蜡像, 投影, 录像,
+        makeup, make up, makeup attack, 照片, 相片, 屏幕, 螢幕, 显示器, 手机, 平板, 视频, 纸张""",
     ),
     # --- negation ----------------------------------------------------------------------------
     (

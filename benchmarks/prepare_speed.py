@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import fractions
 import hashlib
+import os
 import random
 import shutil
 import statistics
@@ -48,6 +49,10 @@ KINDS = (
     Kind("M", "MSU-MFSD: H.264 .mp4, B-frames", "h264", {"crf": "20", "bf": "3"}, (720, 480), 300),
     Kind("I", "Replay-Attack: Motion JPEG .mov", "mjpeg", {"qscale:v": "3"}, (320, 240), 235),
 )
+
+
+#: Image formats and sides.
+OPTIONS = (("png", 448), ("jpeg", 448), ("png", 224), ("png", 112))
 
 
 def make(root: Path, kind: Kind, count: int) -> None:
@@ -132,6 +137,7 @@ def speed(folder: Path, count: int, frames: str, rounds: int) -> None:
         f"{rounds} rounds.\nThe last column is the ratio of processor time, which other work on the "
         f"machine disturbs less.\n{'':<48}{'bare':>8}{'prepare':>9}{'ratio':>7}{'':>7}"
     )
+    rates: dict[str, tuple[float, float]] = {}
     for kind in KINDS:
         root = folder / kind.domain
         make(root, kind, count)
@@ -141,8 +147,8 @@ def speed(folder: Path, count: int, frames: str, rounds: int) -> None:
                 find_folder(root, ADAPTERS[kind.domain]), ADAPTERS[kind.domain], Found()
             )
         ]
-        for image_format, size in (("png", 448), ("jpeg", 448), ("png", 224)):
-            rates = []
+        for image_format, size in OPTIONS:
+            measured = []
             for number in range(rounds):
                 started, busy = time.perf_counter(), time.process_time()
                 done = bare(paths, frames)
@@ -154,7 +160,7 @@ def speed(folder: Path, count: int, frames: str, rounds: int) -> None:
                 if sum(summary.images.values()) != done:
                     raise AssertionError(f"{summary.images} images, {done} frames by the bare loop")
                 shutil.rmtree(out)
-                rates.append(
+                measured.append(
                     (
                         done / (between - started),
                         done / (ended - between),
@@ -162,10 +168,27 @@ def speed(folder: Path, count: int, frames: str, rounds: int) -> None:
                         (busy_between - busy) / (busy_ended - busy_between),
                     )
                 )
-            theirs, ours, ratio, processor = map(statistics.median, zip(*rates, strict=True))
+            theirs, ours, ratio, processor = map(statistics.median, zip(*measured, strict=True))
             name = f"{kind.name}, {image_format} {size}"
             print(f"{name:<48}{theirs:>8.1f}{ours:>9.1f}{ratio:>7.2f}{processor:>7.2f}", flush=True)
-    root = folder / "O"
+            if (image_format, size) == OPTIONS[0]:
+                rates[kind.name] = (theirs, ours)
+    theirs, ours = (sum(1 / rate[i] for rate in rates.values()) for i in (0, 1))
+    print(
+        f"as many frames of each kind, {OPTIONS[0][0]} {OPTIONS[0][1]}: ratio {theirs / ours:.2f}"
+    )
+
+
+def processes(folder: Path, clips: int, rounds: int) -> None:
+    """Two processes against one, their start included; the clips are links to a few."""
+    root = folder / "many"
+    kind = KINDS[0]
+    make(root, kind, 12)
+    for number in range(12, clips):
+        for old, new in zip(
+            *(_names(root, kind, n)[:2] for n in (number % 12, number)), strict=True
+        ):
+            os.link(old, new)
     ratios = []
     for number in range(rounds):
         took = []
@@ -177,7 +200,8 @@ def speed(folder: Path, count: int, frames: str, rounds: int) -> None:
             shutil.rmtree(out)
         ratios.append(took[0] / took[1])
     print(
-        f"two processes against one, start included: {statistics.median(ratios):.2f} times as fast"
+        f"two processes against one, {clips} clips, start included: "
+        f"{statistics.median(ratios):.2f} times as fast"
     )
 
 
@@ -243,6 +267,7 @@ def main() -> None:
             kills(Path(folder), options.clips, options.kills, options.seed)
         else:
             speed(Path(folder), options.clips, options.frames, options.rounds)
+            processes(Path(folder), 110, options.rounds)
 
 
 if __name__ == "__main__":

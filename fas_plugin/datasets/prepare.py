@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from av.error import FFmpegError
 from tqdm import tqdm
 
 from fas_plugin.datasets.adapters import (
@@ -51,7 +52,7 @@ from fas_plugin.datasets.faces import (
     turned,
 )
 from fas_plugin.datasets.files import fingerprint, write_file, writing
-from fas_plugin.datasets.media import Frame, MediaError, read_frames, upright
+from fas_plugin.datasets.media import Frame, MediaError, read_frames
 from fas_plugin.datasets.record import SCHEMA_VERSION, Record, json_line, validate
 from fas_plugin.datasets.sampling import get_sampling
 from fas_plugin.datasets.synthetic import MARKER
@@ -60,7 +61,7 @@ from fas_plugin.labels import FasClass
 logger = logging.getLogger(__name__)
 
 #: Of the layout of the folder and of what is done to images; another one is another setting.
-VERSION = 2
+VERSION = 3
 #: Reasons that the summary keeps; all are counted, and the journal has every one.
 MAX_REASONS = 1000
 #: Image files that are worked on together; a video or HDF5 file is work enough alone.
@@ -362,10 +363,12 @@ def _clip_line(clip: Clip, settings: Settings, out: Path) -> str:
         row["records"] = [record.as_dict() for record in _records(clip, settings, out, written)]
         if not row["records"]:
             raise MediaError(f"{clip.path}: no frames in it")
-    except MediaError as error:
+    except (MediaError, FFmpegError) as error:
         for path in written:
             path.unlink(missing_ok=True)
-        row = {"key": row["key"], "clip": row["clip"], "broken": str(error)}
+        # FFmpeg's: a frame that was decoded and cannot become RGB.
+        reason = str(error) if isinstance(error, MediaError) else f"{clip.path}: {error}"
+        row = {"key": row["key"], "clip": row["clip"], "broken": reason}
     # The key comes first: the journal finds it without reading the rest.
     return json.dumps(row, ensure_ascii=False) + "\n"
 
@@ -396,15 +399,14 @@ def _records(clip: Clip, settings: Settings, out: Path, written: list[Path]) -> 
             turn = _turn(clip, adapter, frame)
             boxes = _boxes(clip, adapter, frame, turn)
             if clip.box is not None:  # of all frames
-                height, width = frame.pixels.shape[:2]
-                fixed = turned(clip.box, turn, width, height)
-        pixels = upright(frame.pixels, turn)
+                fixed = turned(clip.box, turn, frame.picture.width, frame.picture.height)
+        picture = frame.upright(turn)
         if style.name == "frame":
-            box, source = Box(0, 0, pixels.shape[1], pixels.shape[0]), "frame"
+            box, source = Box(0, 0, picture.width, picture.height), "frame"
         else:
             known = {frame.index: fixed} if fixed else boxes or {}
-            box, source = locate(pixels, frame.index, known)
-        image = crop(pixels, box, source, settings.image_size, style)
+            box, source = locate(picture, frame.index, known)
+        image = crop(picture, box, source, settings.image_size, style)
         content = encode(image, settings.image_format)
         path = _image_path(clip.video, frame.index, settings.image_format)
         written.append(out / path)
@@ -429,8 +431,8 @@ def _records(clip: Clip, settings: Settings, out: Path, written: list[Path]) -> 
             face_box=(box.x, box.y, box.width, box.height),
             face_source=source,
             rotation_applied=turn,
-            width=pixels.shape[1],
-            height=pixels.shape[0],
+            width=picture.width,
+            height=picture.height,
             image_sha256=hashlib.sha256(content).hexdigest(),
             image_dhash=difference_hash(image),
             media_fingerprint=prints[name],
@@ -450,14 +452,14 @@ def _turn(clip: Clip, adapter: Adapter, frame: Frame) -> int:
         return frame.tag
     if clip.upside_down:
         return 180
-    return find_upright(frame.pixels) if adapter.turned_clips else 0
+    return find_upright(frame.picture.rgb()) if adapter.turned_clips else 0
 
 
 def _boxes(clip: Clip, adapter: Adapter, frame: Frame, turn: int) -> Mapping[int, Box]:
     """Known boxes by frame index, in the upright frame."""
     if adapter.boxes is None or clip.annotation is None:
         return {}
-    height, width = frame.pixels.shape[:2]
+    width, height = frame.picture.width, frame.picture.height
     if clip.frames:  # who annotates images sees them as EXIF turns them
         if turn in (90, 270):
             height, width = width, height

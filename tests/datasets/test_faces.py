@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fas_plugin.datasets.faces import (
@@ -17,6 +17,7 @@ from fas_plugin.datasets.faces import (
     square,
     turned,
 )
+from fas_plugin.datasets.pictures import Pixels
 
 FRAME = np.zeros((240, 320, 3), np.uint8)
 
@@ -32,13 +33,16 @@ def test_eyes_give_a_box_around_them_in_either_order():
 
 def test_a_near_annotation_counts_and_a_far_one_does_not():
     box = Box(100, 60, 80, 100)
-    assert locate(FRAME, 10, {12: box}) == (box, "annotation")
-    assert locate(FRAME, 30, {12: box}) == (Box(0, 0, 320, 240), "frame")  # no face to detect
+    assert locate(Pixels(FRAME), 10, {12: box}) == (box, "annotation")
+    assert locate(Pixels(FRAME), 30, {12: box}) == (
+        Box(0, 0, 320, 240),
+        "frame",
+    )  # no face to detect
 
 
 @pytest.mark.parametrize("box", [Box(0, 0, 0, 0), Box(900, 60, 80, 100), Box(0, 0, 5000, 5000)])
 def test_implausible_annotations_are_not_believed(box):
-    assert locate(FRAME, 0, {0: box})[1] != "annotation"
+    assert locate(Pixels(FRAME), 0, {0: box})[1] != "annotation"
 
 
 boxes = st.builds(
@@ -47,11 +51,12 @@ boxes = st.builds(
 
 
 @given(boxes, st.sampled_from(sorted(CROPS)))
+@example(Box(10, 20, 80, 100, (30, 40, 30, 40)), "aligned")  # both eyes at one point
 def test_every_crop_is_a_whole_square(box, style):
     left, top, side = square(box, 320, 240, 1.6)
     if side <= 240:  # it fits: nothing outside the frame is needed
         assert left >= 0 and top >= 0 and left + side <= 320 and top + side <= 240
-    image = crop(FRAME + np.uint8(7), box, "annotation", 112, CROPS[style])
+    image = crop(Pixels(FRAME + np.uint8(7)), box, "annotation", 112, CROPS[style])
     assert image.shape == (112, 112, 3)
     assert (image == 7).all()  # the frame's edge is repeated, no black bars
 
@@ -59,7 +64,7 @@ def test_every_crop_is_a_whole_square(box, style):
 def test_the_margin_shows_what_surrounds_the_face():
     frame = FRAME.copy()
     frame[:, 200:] = 255  # the edge of a sheet beside the face
-    image = crop(frame, Box(110, 70, 80, 100), "annotation", 112)
+    image = crop(Pixels(frame), Box(110, 70, 80, 100), "annotation", 112)
     assert image[:, -5:].mean() > 200 and image[:, :60].mean() < 50
 
 
@@ -68,7 +73,7 @@ def test_aligned_eyes_are_level_and_where_published():
     ax, ay, bx, by = 250, 260, 370, 210  # a tilted head
     frame[ay - 4 : ay + 5, ax - 4 : ax + 5, 0] = 255
     frame[by - 4 : by + 5, bx - 4 : bx + 5, 1] = 255
-    image = crop(frame, box_from_eyes(ax, ay, bx, by), "annotation", 256, CROPS["aligned"])
+    image = crop(Pixels(frame), box_from_eyes(ax, ay, bx, by), "annotation", 256, CROPS["aligned"])
     for channel, share in ((0, 0.224152), (1, 0.75610125)):
         rows, columns = np.nonzero(image[:, :, channel] > 128)
         assert rows.mean() == pytest.approx((0.37 + 0.2119465) / 1.74 * 256, abs=1.5)
@@ -80,9 +85,11 @@ def test_the_margin_of_a_style_is_that_of_its_source():
     frame = FRAME.copy()
     frame[70:170] = 255  # as high as the box: its share of the crop tells the margin
     for name, margin in (("tight", 1.0), ("ssan", 1.3), ("context", 1.6)):
-        image = crop(frame, box, "annotation", 208, CROPS[name])
+        image = crop(Pixels(frame), box, "annotation", 208, CROPS[name])
         assert (image[:, 104, 0] > 127).mean() == pytest.approx(1 / margin, abs=0.02)
-    assert (crop(frame, box, "annotation", 208, CROPS["frame"])[:, 104, 0] > 127).mean() < 0.5
+    assert (
+        crop(Pixels(frame), box, "annotation", 208, CROPS["frame"])[:, 104, 0] > 127
+    ).mean() < 0.5
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
@@ -111,7 +118,7 @@ def test_the_detector_finds_which_way_is_up(ocim):
     clip = next(ocim.glob("CASIA-FASD/train_release/1/HR_1.avi"))
     [frame] = read_frames(clip, get_sampling("uniform:1"))
     for degrees in (0, 90, 180, 270):
-        stored = np.ascontiguousarray(np.rot90(frame.pixels, degrees // 90))
+        stored = np.ascontiguousarray(np.rot90(frame.picture.rgb(), degrees // 90))
         assert find_upright(stored) == degrees
 
 

@@ -61,7 +61,7 @@ def test_sought_frames_are_those_that_decoding_from_the_start_gives(tmp_path, na
         got = list(read_frames(path, Sampling("test", "", lambda count, w=wanted: w)))
         assert [frame.index for frame in got] == wanted
         for frame in got:
-            np.testing.assert_array_equal(frame.pixels, frames[frame.index])
+            np.testing.assert_array_equal(frame.picture.rgb(), frames[frame.index])
 
 
 def test_only_what_is_needed_is_decoded(tmp_path, monkeypatch):
@@ -91,11 +91,15 @@ def test_a_rotation_tag_is_reported_and_turns_the_frame_upright(tmp_path):
     tagged = write_video(tmp_path / "a.mp4", codec="h264", turn=90)  # counter-clockwise
     [frame] = read_frames(tagged, get_sampling("uniform:1"))
     assert frame.tag == 270
-    turned = upright(frame.pixels, frame.tag)
+    turned = upright(frame.picture.rgb(), frame.tag)
     assert turned.shape == (64, 48, 3)
-    np.testing.assert_array_equal(turned, np.rot90(frame.pixels))
-    np.testing.assert_array_equal(upright(frame.pixels, 180), frame.pixels[::-1, ::-1])
-    np.testing.assert_array_equal(upright(frame.pixels, 90), np.rot90(frame.pixels, -1))
+    np.testing.assert_array_equal(turned, np.rot90(frame.picture.rgb()))
+    np.testing.assert_array_equal(
+        upright(frame.picture.rgb(), 180), frame.picture.rgb()[::-1, ::-1]
+    )
+    np.testing.assert_array_equal(
+        upright(frame.picture.rgb(), 90), np.rot90(frame.picture.rgb(), -1)
+    )
 
 
 @pytest.mark.parametrize("name", ["cut.avi", "cut.mp4", "cut.mkv", "cut.mov"])
@@ -164,7 +168,7 @@ def test_exif_orientation_ends_upright_as_pillow_does_it(tmp_path, orientation):
     [frame] = read(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as stored:
         expected = np.asarray(ImageOps.exif_transpose(stored))
-    np.testing.assert_array_equal(upright(frame.pixels, frame.tag), expected)
+    np.testing.assert_array_equal(upright(frame.picture.rgb(), frame.tag), expected)
 
 
 def test_a_picture_of_30000_pixels_is_refused_without_decoding_it(tmp_path):
@@ -182,9 +186,9 @@ def test_every_kind_of_picture_becomes_rgb(tmp_path, mode):
     path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
     image.save(path)
     [frame] = read(path)
-    assert frame.pixels.shape == (48, 64, 3) and frame.pixels.dtype == np.uint8
+    assert frame.picture.rgb().shape == (48, 64, 3) and frame.picture.rgb().dtype == np.uint8
     if mode == "I;16":
-        assert (frame.pixels == 200).all()
+        assert (frame.picture.rgb() == 200).all()
 
 
 def test_a_truncated_picture_is_broken_by_name(tmp_path):
@@ -201,7 +205,7 @@ def test_image_files_are_a_clip_and_keep_their_numbers(tmp_path):
         Image.new("RGB", (64, 48), (number, 0, 0)).save(tmp_path / f"{number}.png")
         images.append((number, tmp_path / f"{number}.png"))
     frames = list(read_frames(tmp_path / "0.png", get_sampling("all"), images))
-    assert [(frame.index, frame.pixels[0, 0, 0]) for frame in frames] == [
+    assert [(frame.index, frame.picture.rgb()[0, 0, 0]) for frame in frames] == [
         (number, number) for number, _ in images
     ]
     assert [f.index for f in read_frames(tmp_path / "0.png", TWO, images)] == [20, 80]
@@ -225,8 +229,8 @@ def test_3dmad_frames_are_rgb_channel_first(tmp_path):
     frames = list(read_frames(tmp_path / "01_01_01.hdf5", TWO))
     assert [frame.index for frame in frames] == [2, 7]
     for frame in frames:
-        assert frame.pixels.shape == (48, 64, 3)
-        assert frame.pixels[0, 0].tolist() == [frame.index, 100, 200]
+        assert frame.picture.rgb().shape == (48, 64, 3)
+        assert frame.picture.rgb()[0, 0].tolist() == [frame.index, 100, 200]
 
 
 def test_wmca_frames_are_groups_in_the_order_of_their_numbers(tmp_path):
@@ -234,7 +238,7 @@ def test_wmca_frames_are_groups_in_the_order_of_their_numbers(tmp_path):
         for i in range(12):
             file.create_dataset(f"Frame_{i}/array", data=coloured(12)[i])
     frames = list(read_frames(tmp_path / "a.hdf5", get_sampling("all")))
-    assert [frame.pixels[0, 0, 0] for frame in frames] == list(range(12))
+    assert [frame.picture.rgb()[0, 0, 0] for frame in frames] == list(range(12))
 
 
 def test_hdf5_links_to_other_files_are_refused(tmp_path):

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from fas_plugin.labels import INSTRUMENTS, FasClass
+from fas_plugin.lexicon import Role
 from fas_plugin.tokens import encode, fold, roles
 from fas_plugin.wording import clauses, resolve
 
@@ -47,8 +48,10 @@ def _class_of_text(text: str) -> FasClass | None:
         return (
             final.cls if final.marked and final.clause and not final.clause.has(_HEDGES) else None
         )
-    if not named and not hedged:
-        named = {m.cls for c in clauses(letters, bare=True) for m in c.mentions}
+    undecided = hedged or {Role.BARE_SPOOF, Role.BARE_REAL, Role.OR} <= set(letters)  # "a person or a photo"
+    for bare in (Role.BARE_SPOOF, Role.BARE_REAL):
+        if not named and not undecided:
+            named = {m.cls for c in clauses(letters, bare=bare.value) for m in c.mentions}
     return named.pop() if len(named) == 1 else None
 
 

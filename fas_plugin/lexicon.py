@@ -15,7 +15,8 @@ class Role(StrEnum):
 
     REAL = "R"  #: names the class real
     SPOOF = "S"  #: names the class spoof, or an instrument
-    BARE = "B"  #: names an instrument when it is all that an answer says ("photo")
+    BARE_SPOOF = "B"  #: names the class spoof when nothing else names a class ("photo")
+    BARE_REAL = "H"  #: names the class real when nothing else, no bare instrument either, names one
     NEGATION = "n"  #: turns what follows (or, at the end, what precedes)
     FORWARD = "f"  #: turns what precedes only with a predicate behind ("pores are not visible")
     BACKWARD = "b"  #: turns what precedes, never what follows ("is refuted by")
@@ -53,11 +54,12 @@ TABLES: tuple[tuple[Role, str], ...] = (
         """real, bona fide, bonafide, live, genuine, authentic, alive, living, legitimate, liveness
         confirmed, actual person, actual human, actual face, actual people, real person, real human,
         real face, live person, live face, live human, live subject, living person, living human,
-        living face, genuine face, genuine person, true face, flesh and blood, legit, kosher, real deal, real thing, who she claims, who he claims, who they claim,
+        living face, genuine face, genuine person, true face, flesh and blood, legit, kosher, attack free, spoof free,
+        unspoofed, real deal, real thing, who she claims, who he claims, who they claim,
         human being, living human, alive and well, real it is, live it is, genuine it is, human it is, person it is, human indeed, person in front of
         the camera, human in front of the camera, person before the camera, person facing the camera,
         physically present, flesh, in the flesh, in person, living tissue, living flesh, human being, alive and well,
-        真人, 活体, 活體, 真实, 真實, 真的, 真脸, 真臉, 真, 本人, 活人, 真实人脸, 真人脸""",
+        真人, 活体, 活體, 活的, 实人, 血肉之躯, 真实, 真實, 真的, 真脸, 真臉, 真, 本人, 活人, 真实人脸, 真人脸""",
     ),
     (
         Role.SPOOF,
@@ -89,11 +91,31 @@ TABLES: tuple[tuple[Role, str], ...] = (
         人偶, 假面""",
     ),
     (
-        Role.BARE,
-        """photo, photograph, picture, screen, display, paper, phone, smartphone, tablet, monitor,
-        laptop, ipad, video, recording, projection, manipulated, ai generated, generated, synthetic,
-        injection, digital injection, face swap, artefact, artifact, waxwork, toy, 雕像, 蜡像, 投影, 录像,
-        makeup, make up, makeup attack, 照片, 相片, 屏幕, 螢幕, 显示器, 手机, 平板, 视频, 纸张""",
+        Role.BARE_SPOOF,
+        """photo, photograph, picture, image, portrait, screen, display, paper, cardboard, phone, smartphone,
+        tablet, monitor, laptop, ipad, tv, television, video, recording, recorded, prerecorded, pre
+        recorded, projection, hologram, billboard, banner, standee, mural, painting, painted, drawing,
+        drawn, sketch, cartoon, magazine, newspaper, postcard, photocard, trading card, id card, sticker,
+        collage, manipulated, ai generated, generated, synthetic, simulated, simulation, animation,
+        animated, render, rendering, rendered, cgi, avatar, virtual, digital, computer made, gan, morph,
+        morphed, morphing, swapped, face swap, tampered, doctored, edited, photoshopped, injection,
+        injected, digital injection, artefact, artifact, artificial, manufactured, man made, fabricated,
+        waxwork, wax, waxen, clay, plaster, plastic, rubber, resin, gypsum, wood, wooden, balloon, toy,
+        figure, figurine, robot, android, animatronic, scarecrow, snowman, prop, decoy, copy, copied,
+        duplicate, imitation, costume, disguise, disguised, masked, masquerade, deception, deceptive,
+        deceit, trick, trickery, ruse, cheat, cheating, swindle, impersonation, imposture, inanimate,
+        nonhuman, head model, model head, mould, mold, reject, deny, denied, refuse, refused,
+        makeup, make up, makeup attack,
+        雕像, 雕塑, 蜡像, 投影, 录像, 录屏, 照片, 相片, 图片, 图像, 影像, 人像, 画, 画像, 肖像, 海报, 屏幕, 螢幕,
+        显示器, 手机, 平板, 视频, 纸, 纸张, 纸片, 纸板, 纸人, 木偶, 玩偶, 玩具, 布偶, 木头人, 稻草人, 雪人, 蜡人,
+        机器人, 模型, 道具, 印刷, 印刷品, 仿制, 仿制品, 仿品, 冒牌, 替身, 合成, 换脸, 深伪, 生成, 头套, 硅胶, 乳胶, 塑料,
+        石膏, 树脂, 橡胶, 骗局""",
+    ),
+    (
+        Role.BARE_REAL,
+        """human, person, people, man, woman, boy, girl, child, kid, toddler, baby, lady, gentleman,
+        individual, human face, breathing, natural, accept, accepted, pass, passed,
+        人, 人类, 人脸, 男人, 女人, 孩子, 小孩, 通过, 有生命""",
     ),
     # --- negation ----------------------------------------------------------------------------
     (
@@ -127,7 +149,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         Role.CLAIM,
         """is, are, was, were, be, been, being, am, look, looks, looking, looked, appear, appears,
         appeared, appearing, seem, seems, seemed, show, shows, showing, depict, depicts,
-        depicting, display, displays, displaying, indicate, indicates, indicating, indicated, suggest,
+        depicting, displays, displaying, indicate, indicates, indicating, indicated, suggest,
         suggests, suggesting, suggested, imply, implies, point to, points to, pointing to, mean, means,
         reveal, reveals, revealing, confirm, confirms, confirming, prove, proves, proving, betray,
         betrays, support, supports, supporting, favour, favours, favor, favors, speak for, speaks for,

@@ -71,12 +71,12 @@ class _Sets(dict[str, frozenset[str]]):
 _SETS = _Sets()
 
 
-def clauses(roles: str, *, bare: bool = False) -> list[Clause]:
+def clauses(roles: str, *, bare: str = "") -> list[Clause]:
     """The statements of a text.
 
     Args:
         roles: the letters of its tokens.
-        bare: whether words such as "photo" and "screen" name an attack by themselves.
+        bare: roles that name a class too: those of words such as "photo", or "person".
     """
     result: list[Clause] = []
     for sentence in _SENTENCE.finditer(roles):
@@ -91,7 +91,7 @@ def clauses(roles: str, *, bare: bool = False) -> list[Clause]:
             ignored = ignored or "i" in letters
             clause = Clause(letters, ignored, verdict)
             result.append(clause)
-            if "R" in letters or "S" in letters or (bare and "B" in letters):
+            if "R" in letters or "S" in letters or (bare and bare in letters):
                 _resolve_negation(clause, segments, roles, bare)
     return result
 
@@ -134,7 +134,7 @@ def _cut(sentence: str, offset: int) -> list[tuple[int, list[_Segment]]]:
     return found
 
 
-def _resolve_negation(clause: Clause, segments: list[_Segment], roles: str, bare: bool) -> None:
+def _resolve_negation(clause: Clause, segments: list[_Segment], roles: str, bare: str) -> None:
     """Sets the mentions of a clause.
 
     A negation reaches to the end of its clause: over "or" always; over commas, "and" and a verb only
@@ -174,8 +174,8 @@ def _resolve_negation(clause: Clause, segments: list[_Segment], roles: str, bare
                 before, predicate = len(found), False
             elif role == "t":
                 negated, scope, same_only = True, None, False
-            elif role in "RS" or (bare and role == "B"):
-                cls = FasClass.REAL if role == "R" else FasClass.SPOOF
+            elif role in "RS" or role == bare:
+                cls = FasClass.REAL if role in "RH" else FasClass.SPOOF
                 if same_only and scope is cls.other:
                     negated = False
                 if negated:

@@ -277,9 +277,10 @@ class _Video:
     def _listed(self, stream) -> list[tuple[int, bool]]:
         """Times of all frames and whether each is a key frame, as the container's own list has them;
         empty where that does not tell: frames stand in another order, or the file lacks some."""
-        entries = stream.index_entries
-        intra = stream.codec_context.codec.intra_only
-        if not intra or not MAX_FRAMES >= len(entries) >= stream.frames > 0:
+        entries, codec = stream.index_entries, stream.codec_context
+        # A codec that announces no frames in another order and has some is found out when they come.
+        ordered = codec.codec.intra_only or not codec.has_b_frames
+        if not ordered or not MAX_FRAMES >= len(entries) >= stream.frames > 0:
             return []
         length = self.path.stat().st_size
         if any(not entry.size or entry.pos + entry.size > length for entry in entries):

@@ -61,7 +61,7 @@ from fas_plugin.labels import FasClass
 logger = logging.getLogger(__name__)
 
 #: Of the layout of the folder and of what is done to images; another one is another setting.
-VERSION = 3
+VERSION = 4
 #: Reasons that the summary keeps; all are counted, and the journal has every one.
 MAX_REASONS = 1000
 #: Image files that are worked on together; a video or HDF5 file is work enough alone.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fas_plugin.answer import class_of_wording
 from fas_plugin.labels import FasClass
@@ -47,8 +47,7 @@ _PLAIN = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Completion:
+class Completion(NamedTuple):
     """What a completion says, as far as its structure can be made out.
 
     Attributes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
@@ -86,7 +86,12 @@ class Preset:
         """What the total of a completion about ``truth`` is multiplied by: 1 for the rarer class,
         for the other as much less as it is more frequent, so that always answering one class earns
         the same for either. In (0, 1]."""
-        return min(self.class_shares.values()) / self.class_shares[truth]
+        return self._class_weights[truth]
+
+    @cached_property
+    def _class_weights(self) -> dict[FasClass, float]:
+        rarer = min(self.class_shares.values())
+        return {cls: rarer / share for cls, share in self.class_shares.items()}
 
     def balanced_for(self, attack_share: float) -> Preset:
         """The same preset for training prompts of which ``attack_share``, in (0, 1), are attacks."""
@@ -95,8 +100,7 @@ class Preset:
         )
 
 
-@dataclass(frozen=True)
-class RewardResult:
+class RewardResult(NamedTuple):
     """One completion's rewards, all in [0, 1], and what they were computed from.
 
     Attributes:
@@ -119,7 +123,7 @@ class RewardResult:
     truth: FasClass
     faults: tuple[str, ...]
     instruments: tuple[str, ...] = ()
-    think: str | None = field(default=None, repr=False)
+    think: str | None = None
 
     @property
     def think_words(self) -> int:
@@ -130,7 +134,7 @@ class RewardResult:
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON values: classes as words, tuples as lists, the reasoning's length in words."""
         values = {
-            **self.__dict__,
+            **self._asdict(),
             "answer": self.answer and self.answer.value,
             "stance": self.stance and self.stance.value,
             "truth": self.truth.value,
@@ -207,7 +211,7 @@ def _result(
         "reasoning_consistency": reasoning_consistency_reward(argued, parsed.answer),
     }
     return RewardResult(
-        total=preset.class_weight(truth.cls) * preset.total(components),
+        preset.class_weight(truth.cls) * preset.total(components),
         **components,
         answer=parsed.answer,
         stance=argued,

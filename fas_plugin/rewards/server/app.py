@@ -68,13 +68,14 @@ class _Incoming:
         self._receive = receive
         self.announced, self.complete = 0, True
         self.whole: bytes | None = scope.get(WHOLE_BODY)
+        if self.whole is not None:
+            self.announced = len(self.whole)
+            return
         for name, value in scope["headers"]:
             if name == b"content-length":
                 self.announced, self.complete = int(value), value == b"0"
             elif name == b"transfer-encoding":
                 self.complete = False
-        if self.whole is not None:
-            self.complete = True
 
     async def read(self) -> bytes:
         if self.complete:

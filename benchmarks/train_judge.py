@@ -183,7 +183,7 @@ class Composer:
             return f"{before} {choose(REVISIONS)}{lower}", label, 0.5
         if roll < 0.56:
             return self._concluded(text, label)
-        if roll < 0.63:
+        if roll < 0.65:
             return self._list()
         if roll < 0.78:
             return self._claims()
@@ -197,8 +197,15 @@ class Composer:
         choose, label = self._chance.choice, self._chance.randrange(3)
         some = self._chance.sample(self._clauses[label], self._chance.randrange(1, 4))
         if label == NONE or self._chance.random() < 0.6:
-            return choose(SEEN).format(choose((", ", " and ", "; ")).join(some)), label, 0.4
-        return choose(UNSEEN).format(choose((", no ", " or ", ", ")).join(some)), 1 - label, 0.4
+            text = choose(SEEN).format(choose((", ", " and ", "; ")).join(some))
+        else:
+            text = choose(UNSEEN).format(choose((", no ", " or ", ", ")).join(some))
+            label = 1 - label
+        if self._chance.random() < 0.4:  # what says nothing beside it changes nothing
+            sentences = [text, f"{choose(self._clauses[NONE]).capitalize()}."]
+            self._chance.shuffle(sentences)
+            text = " ".join(sentences)
+        return text, label, 0.4
 
     def _concluded(self, text: str, evidence: int) -> Example:
         """A verdict behind evidence. One that the evidence flatly contradicts is no argument."""

@@ -98,7 +98,9 @@ class VideoPicture:
         for samples, out in zip(colours, colours_out, strict=True):
             _scaled_colour(samples[top:bottom, left:right], size, out)
         # By way of planes: FFmpeg takes five times as long to RGB whose colours stand side by side.
-        green, blue, red = map(_samples, _CONVERTER.reformat(piece, format="gbrp", threads=1).planes)
+        green, blue, red = map(
+            _samples, _CONVERTER.reformat(piece, format="gbrp", threads=1).planes
+        )
         return cv2.merge([red, green, blue])
 
 

@@ -48,11 +48,9 @@ def _class_of_text(text: str) -> FasClass | None:
         return (
             final.cls if final.marked and final.clause and not final.clause.has(_HEDGES) else None
         )
-    undecided = hedged or {Role.BARE_SPOOF, Role.BARE_REAL, Role.OR} <= set(
-        letters
-    )  # "a person or a photo"
+    both = {Role.BARE_SPOOF, Role.BARE_REAL, Role.OR} <= set(letters)  # "a person or a photo"
     for bare in (Role.BARE_SPOOF, Role.BARE_REAL):
-        if not named and not undecided:
+        if not (named or hedged or both):
             named = {m.cls for c in clauses(letters, bare=bare.value) for m in c.mentions}
     return named.pop() if len(named) == 1 else None
 

@@ -149,7 +149,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         Role.CLAIM,
         """is, are, was, were, be, been, being, am, look, looks, looking, looked, appear, appears,
         appeared, appearing, seem, seems, seemed, show, shows, showing, depict, depicts,
-        depicting, displays, displaying, indicate, indicates, indicating, indicated, suggest,
+        depicting, displaying, indicate, indicates, indicating, indicated, suggest,
         suggests, suggesting, suggested, imply, implies, point to, points to, pointing to, mean, means,
         reveal, reveals, revealing, confirm, confirms, confirming, prove, proves, proving, betray,
         betrays, support, supports, supporting, favour, favours, favor, favors, speak for, speaks for,

@@ -76,7 +76,7 @@ def clauses(roles: str, *, bare: str = "") -> list[Clause]:
 
     Args:
         roles: the letters of its tokens.
-        bare: roles that name a class too: those of words such as "photo", or "person".
+        bare: the letter of a role that names a class too: of words such as "photo", or "person".
     """
     result: list[Clause] = []
     for sentence in _SENTENCE.finditer(roles):

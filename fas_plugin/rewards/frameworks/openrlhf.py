@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -80,11 +80,10 @@ def answer(
     results: Sequence[RewardResult],
 ) -> dict[str, list[float] | dict[str, list[float]]]:
     """What :func:`get_reward` returns, of completions that are scored already."""
-    rows = [_logs(result) for result in results]
     return {
         "rewards": [r.total for r in results],
         "scores": [r.class_consistency for r in results],
-        "extra_logs": {name: [row[i] for row in rows] for i, name in enumerate(_Logs._fields)},
+        "extra_logs": {name: [read(r) for r in results] for name, read in _LOGS.items()},
     }
 
 
@@ -160,33 +159,18 @@ def _warn_once() -> None:
     )
 
 
-class _Logs(NamedTuple):
-    """Numbers whose mean over a batch shows what the policy does."""
-
-    fas_format: float
-    fas_class_consistency: float
-    fas_reasoning_consistency: float
-    fas_answered: float
-    fas_answer_real: float
-    fas_stance_real: float
-    fas_stance_none: float
-    fas_think_words: float
-    fas_truth_real: float
-
-
-def _logs(result: RewardResult) -> _Logs:
-    answer, stance, real = result.answer, result.stance, FasClass.REAL
-    return _Logs(
-        fas_format=result.format,
-        fas_class_consistency=result.class_consistency,
-        fas_reasoning_consistency=result.reasoning_consistency,
-        fas_answered=float(answer is not None),
-        fas_answer_real=float(answer is real),
-        fas_stance_real=float(stance is real),
-        fas_stance_none=float(stance is None),
-        fas_think_words=float(result.think_words),
-        fas_truth_real=float(result.truth is real),
-    )
+#: Numbers whose mean over a batch shows what the policy does.
+_LOGS: dict[str, Callable[[RewardResult], float]] = {
+    "fas_format": lambda r: r.format,
+    "fas_class_consistency": lambda r: r.class_consistency,
+    "fas_reasoning_consistency": lambda r: r.reasoning_consistency,
+    "fas_answered": lambda r: 0.0 if r.answer is None else 1.0,
+    "fas_answer_real": lambda r: 1.0 if r.answer is FasClass.REAL else 0.0,
+    "fas_stance_real": lambda r: 1.0 if r.stance is FasClass.REAL else 0.0,
+    "fas_stance_none": lambda r: 1.0 if r.stance is None else 0.0,
+    "fas_think_words": lambda r: float(r.think_words),
+    "fas_truth_real": lambda r: 1.0 if r.truth is FasClass.REAL else 0.0,
+}
 
 
 @cache

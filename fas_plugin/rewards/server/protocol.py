@@ -83,7 +83,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._draining = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        # Not uvicorn's, which asks for both addresses, a quarter of a small request's cost.
+        # Not uvicorn's, which asks for both addresses: small requests need neither.
         self.connections.add(self)
         self.transport = _WholeAnswers(transport)
         self.flow = FlowControl(self.transport)  # type: ignore[arg-type]

@@ -86,7 +86,12 @@ class Preset:
         """What the total of a completion about ``truth`` is multiplied by: 1 for the rarer class,
         for the other as much less as it is more frequent, so that always answering one class earns
         the same for either. In (0, 1]."""
-        return min(self.class_shares.values()) / self.class_shares[truth]
+        return self._class_weights[truth]
+
+    @cached_property
+    def _class_weights(self) -> dict[FasClass, float]:
+        rarer = min(self.class_shares.values())
+        return {cls: rarer / share for cls, share in self.class_shares.items()}
 
     def balanced_for(self, attack_share: float) -> Preset:
         """The same preset for training prompts of which ``attack_share``, in (0, 1), are attacks."""

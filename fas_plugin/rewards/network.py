@@ -96,7 +96,8 @@ class Network:
 
     def _clauses(self, cut: Cut) -> np.ndarray:
         """(clauses, 2 filters): the strongest and the mean answer."""
-        longest_first = np.argsort(-cut.lengths, kind="stable")
+        # One byte each, which numpy sorts much the faster.
+        longest_first = np.argsort((-cut.lengths).astype(np.int8), kind="stable")
         starts = cut.starts[longest_first]
         # How many clauses have a first, a second, ... word.
         sizes = len(starts) - np.cumsum(np.bincount(cut.lengths))[:-1]
@@ -105,7 +106,7 @@ class Network:
         for tap, table in enumerate(self._tables):
             if tap != MARGIN:
                 answers += table.take(cut.words.take(at + (tap - MARGIN)), 0)
-        np.clip(answers, 0, MAX_FILTER, out=answers)
+        answers.clip(0, MAX_FILTER, out=answers)
         strongest = answers[: sizes[0]].copy()
         total = strongest.copy()
         done = sizes[0]
@@ -115,13 +116,12 @@ class Network:
             total[:size] += word
             done += size
         filters = strongest.shape[1]
-        pooled = np.empty((len(starts), 2 * filters), np.float32)
-        pooled[:, :filters] = strongest >> 2
-        mean = pooled[:, filters:]
-        mean[:] = total
-        mean *= _SHARES.take(cut.lengths.take(longest_first))[:, None]
+        mean = total * _SHARES.take(cut.lengths.take(longest_first))[:, None]
         np.floor(mean, out=mean)
         np.minimum(mean, MAX_ANSWER, out=mean)
+        pooled = np.empty((len(starts), 2 * filters), np.float32)
+        pooled[:, :filters] = strongest >> 2
+        pooled[:, filters:] = mean
         back = np.empty_like(longest_first)
         back[longest_first] = np.arange(len(back))
         return pooled.take(back, 0)
@@ -135,8 +135,7 @@ class Network:
         sums += layer.bias
         sums *= layer.scale
         np.floor(sums, out=sums)
-        np.maximum(sums, 0, out=sums)
-        return np.minimum(sums, MAX_ANSWER, out=sums)
+        return sums.clip(0, MAX_ANSWER, out=sums)
 
     def _texts(self, told: np.ndarray, first: np.ndarray) -> np.ndarray:
         last = np.append(first[1:], len(told)) - 1

@@ -16,6 +16,8 @@ from fas_plugin.rewards.words import MARGIN, Cut, first_clauses
 END = 13
 #: Bits of a place in the table of pairs.
 _PLACE = 18
+#: Bits of a pair's number.
+_NUMBER = 20
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -53,10 +55,9 @@ class Phrases:
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
         keys = weights["pairs"].astype(np.int64)
         places = pair_places(keys)
-        self._keys = np.full(1 << _PLACE, -1)
-        self._numbers = np.zeros(1 << _PLACE, np.int64)
-        self._keys[places] = keys
-        self._numbers[places] = np.arange(1, len(keys) + 1)  # 0 is a pair that is not known
+        #: A pair's key and, in the lower bits, its number; 0 is the number of those not known.
+        self._table = np.full(1 << _PLACE, -1)
+        self._table[places] = keys << _NUMBER | np.arange(1, len(keys) + 1)
         # A table per class: sums along one dimension are much the faster ones.
         self._words, self._pairs, self._end_words, self._end_pairs = (
             [np.ascontiguousarray(column, np.int32) for column in weights[f"{name}_weights"].T]
@@ -84,5 +85,7 @@ class Phrases:
 
     def _known(self, keys: np.ndarray) -> np.ndarray:
         """The numbers of pairs."""
-        places = pair_places(keys)
-        return np.where(self._keys.take(places) == keys, self._numbers.take(places), 0)
+        entries = self._table.take(pair_places(keys))
+        entries ^= keys << _NUMBER
+        entries[entries >> _NUMBER != 0] = 0
+        return entries

@@ -209,15 +209,13 @@ def _joined(folded: Sequence[str]) -> bytes:
 def _places(raw: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start, kind and end of each word and mark, in bytes."""
     kinds = np.frombuffer(raw.translate(bytes(_KINDS)), np.uint8)
-    letter = kinds == _LETTER
-    before = np.empty_like(letter)
-    before[0] = False
-    before[1:] = letter[:-1]
-    places = np.flatnonzero((kinds > _LETTER) | (letter > before))
-    kinds = kinds[places]
-    ends = places + 1
-    ends[kinds == _LETTER] = np.flatnonzero(before > letter)  # the text ends with a padding
-    return places, kinds, ends
+    letter, mark = kinds == _LETTER, kinds > _LETTER
+    starts = mark.copy()
+    starts[1:] |= letter[1:] > letter[:-1]  # the text starts and ends with a padding
+    ends = mark.copy()
+    ends[:-1] |= letter[:-1] > letter[1:]
+    places = np.flatnonzero(starts)
+    return places, kinds.take(places), np.flatnonzero(ends) + 1
 
 
 _MASKS = np.array([(1 << (8 * i)) - 1 for i in range(9)], np.uint64)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -80,10 +80,11 @@ def answer(
     results: Sequence[RewardResult],
 ) -> dict[str, list[float] | dict[str, list[float]]]:
     """What :func:`get_reward` returns, of completions that are scored already."""
+    rows = [_logged(result) for result in results]
     return {
-        "rewards": [r.total for r in results],
-        "scores": [r.class_consistency for r in results],
-        "extra_logs": {name: [read(r) for r in results] for name, read in _LOGS.items()},
+        "rewards": [result.total for result in results],
+        "scores": [result.class_consistency for result in results],
+        "extra_logs": {name: [row[i] for row in rows] for i, name in enumerate(_LOGS)},
     }
 
 
@@ -142,7 +143,7 @@ def _end_of_prompt(query: str, pieces: tuple[str, ...]) -> int | None:
     """Where the prompt ends in ``query``: its pieces between images, found one after the other."""
     position = 0
     for i, piece in enumerate(pieces):
-        if i:
+        if i and " " not in piece:  # no image has a space in it: others can't be found within a run
             position = _IMAGE_RUN.match(query, position).end()  # type: ignore[union-attr]
         found = query.find(piece, position)
         if found < 0:
@@ -159,18 +160,34 @@ def _warn_once() -> None:
     )
 
 
-#: Numbers whose mean over a batch shows what the policy does.
-_LOGS: dict[str, Callable[[RewardResult], float]] = {
-    "fas_format": lambda r: r.format,
-    "fas_class_consistency": lambda r: r.class_consistency,
-    "fas_reasoning_consistency": lambda r: r.reasoning_consistency,
-    "fas_answered": lambda r: 0.0 if r.answer is None else 1.0,
-    "fas_answer_real": lambda r: 1.0 if r.answer is FasClass.REAL else 0.0,
-    "fas_stance_real": lambda r: 1.0 if r.stance is FasClass.REAL else 0.0,
-    "fas_stance_none": lambda r: 1.0 if r.stance is None else 0.0,
-    "fas_think_words": lambda r: float(r.think_words),
-    "fas_truth_real": lambda r: 1.0 if r.truth is FasClass.REAL else 0.0,
-}
+#: Numbers whose mean over a batch shows what the policy does, in the order of :func:`_logged`.
+_LOGS = (
+    "fas_format",
+    "fas_class_consistency",
+    "fas_reasoning_consistency",
+    "fas_answered",
+    "fas_answer_real",
+    "fas_stance_real",
+    "fas_stance_none",
+    "fas_think_words",
+    "fas_truth_real",
+)
+
+
+def _logged(result: RewardResult) -> tuple[float, ...]:
+    """One function for all numbers: a function each costs more than a short reasoning's judgement."""
+    real, answer, stance = FasClass.REAL, result.answer, result.stance
+    return (
+        result.format,
+        result.class_consistency,
+        result.reasoning_consistency,
+        float(answer is not None),
+        float(answer is real),
+        float(stance is real),
+        float(stance is None),
+        float(result.think_words),
+        float(result.truth is real),
+    )
 
 
 @cache

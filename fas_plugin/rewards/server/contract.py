@@ -29,6 +29,8 @@ NAMES = (
 )
 
 
+_REQUESTS = ("get_reward.request", "score.request")
+
 #: The label strings that there are.
 _LABELS = rf"^\s*(real|spoof(:({'|'.join(map(re.escape, INSTRUMENTS))}))?)\s*$"
 
@@ -48,17 +50,18 @@ class Contract:
 
     def __init__(self, options: Options) -> None:
         self.schemas = {name: read_schema(name) for name in NAMES}
-        for name in ("get_reward.request", "score.request"):
+        for name in _REQUESTS:
             for field, schema in self.schemas[name]["properties"].items():
                 schema["maxItems"] = options.max_batch
                 if field == "labels":
                     schema["items"]["pattern"] = _LABELS
                 else:
                     schema["items"]["maxLength"] = options.max_text
+        #: Fields with a value for each completion.
+        self._lists = {name: tuple(self.schemas[name]["properties"]) for name in _REQUESTS}
         # The mask keeps values, which may be megabytes of completion, out of messages.
         self._validators = {
-            name: jsonschema_rs.validator_for(self.schemas[name], mask="it")
-            for name in ("get_reward.request", "score.request")
+            name: jsonschema_rs.validator_for(self.schemas[name], mask="it") for name in _REQUESTS
         }
 
     def read(self, name: str, body: bytes) -> dict[str, Any]:
@@ -77,8 +80,9 @@ class Contract:
             raise Refusal(422, *_fault(error)) from None
         except UnicodeEncodeError:
             raise Refusal(422, "body", "a name in it is no valid Unicode") from None
-        sizes = {field: len(values) for field, values in request.items() if field in _LISTS}
-        if len(set(sizes.values())) > 1:
+        lists = self._lists[name]
+        if len({len(request[field]) for field in lists}) > 1:
+            sizes = {field: len(request[field]) for field in lists}
             field = next(f for f in sizes if sizes[f] != max(sizes.values()))
             raise Refusal(422, field, f"unequal lengths {sizes}; expected one of each a completion")
         return request
@@ -90,9 +94,6 @@ def _decoded(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise Refusal(400, "body", "not JSON in UTF-8") from None
-
-
-_LISTS = frozenset(("query", "prompts", "labels", "completions"))
 
 
 def _fault(error: jsonschema_rs.ValidationError) -> tuple[str, str]:

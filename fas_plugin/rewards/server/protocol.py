@@ -38,6 +38,9 @@ class _WholeAnswers:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
     def write(self, data: bytes) -> None:
         if self._head:
             self._transport.write(self._head + data)

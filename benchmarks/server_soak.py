@@ -55,11 +55,13 @@ class Server:
         return sorted(self.process.children(), key=lambda worker: worker.create_time())
 
     def memory(self) -> tuple[float, float]:
-        """MB of the oldest worker's own memory, and of all processes together."""
+        """MB that the oldest worker occupies, and that all processes do, shared pages counted once.
+
+        Not the oldest one's own pages alone: shared ones become its own as it touches them.
+        """
         alive = self.workers()
-        own = [worker.memory_full_info().uss for worker in alive]
-        watch = self.process.memory_full_info().uss
-        return own[0] / 1e6, (sum(own) + watch) / 1e6
+        everything = sum(process.memory_full_info().pss for process in [self.process, *alive])
+        return alive[0].memory_info().rss / 1e6, everything / 1e6
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

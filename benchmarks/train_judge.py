@@ -121,6 +121,10 @@ BARE = (
     *("replay", "mask", "genuine", "bona fide", "Answer: real", "Answer: spoof", "Output spoof."),
     *("Output real.", "real or spoof", "real spoof", "spoof real", "face", "ok", "think", "x x x"),
 )
+REPEATED = (
+    *("real", "fake", "spoof", "genuine", "live", "attack", "bona fide", "replay", "print", "mask"),
+    *("authentic", "forged", "真", "假", "真人", "假的", "攻击", "真实", "a spoof", "it is real"),
+)
 ASKED = (
     *(
         "Is it true that {}?",
@@ -247,6 +251,11 @@ class Composer:
                 some += [choose(v).split()[-1] for v in VERDICTS.values()]
             self._chance.shuffle(some)
             return choose((", ", " ", ". ", "; ", "\n")).join(some)
+        if roll < 0.65:  # one word again and again
+            word = choose(REPEATED)
+            word = word if self._chance.random() < 0.5 else word.capitalize()
+            between = choose((". ", " ", ", ", "! ", "\n", "; "))
+            return between.join([word] * self._chance.randrange(2, 12)) + choose(("", ".", "!"))
         verdicts = [v for vs in VERDICTS.values() for v in vs]
         some = self._chance.sample(verdicts, 2) * self._chance.randrange(2, 6)
         some += [choose(VERDICTS[REAL]), choose(VERDICTS[SPOOF])]

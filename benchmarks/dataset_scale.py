@@ -33,7 +33,7 @@ def make(folder: Path, count: int) -> None:
     dataset, faces = folder / "data/CelebA_Spoof/Data", folder / "faces"
     faces.mkdir(parents=True)
     per_subject = 60
-    with (faces / "manifest.jsonl").open("w", encoding="utf-8") as manifest:
+    with (faces / "manifest.jsonl").open("wb") as manifest:
         for number in range(count):
             subject = number // per_subject
             split = "train" if subject % 10 < 8 else "test"

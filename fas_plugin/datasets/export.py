@@ -162,11 +162,11 @@ def balanced(items: Sequence[Item], seed: int) -> list[Item]:
         cls = classes[record.label]
         sizes[cls] += 1
         groups[cls].setdefault(record.domain, {}).setdefault(record.label, []).append(item)
-    streams = {cls: _stream(groups[cls], random) for cls in FasClass}
+    first, second = (_stream(groups[cls], random) for cls in FasClass)
     order = []
-    for _ in range(max(sizes.values())):
-        pair = [next(streams[cls]) for cls in FasClass]
-        order += [pair[i] for i in random.permutation(len(pair))]
+    for turned in random.integers(2, size=max(sizes.values())).tolist():
+        pair = (next(first), next(second))
+        order += pair[::-1] if turned else pair
     return order
 
 
@@ -183,6 +183,8 @@ def _stream(
 
 
 def _in_turn(streams: Sequence[Iterator[Item]], random: np.random.Generator) -> Iterator[Item]:
+    if len(streams) == 1:  # nothing to draw, and drawing takes longer than all the rest
+        yield from streams[0]
     while True:
         for index in random.permutation(len(streams)):
             yield next(streams[index])
@@ -272,7 +274,7 @@ def _ms_swift_row(sample: _Sample) -> dict[str, Any]:
 def _write_json_lines(out: Path, part: str, rows: Iterable[dict[str, Any]]) -> None:
     with writing(out / f"{part}.jsonl") as file:
         for row in rows:
-            file.write(json_line(row).encode())
+            file.write(json_line(row))
 
 
 def _write_parquet(out: Path, part: str, rows: Iterable[dict[str, Any]]) -> None:

@@ -582,7 +582,7 @@ def _finish(
                     reasons.append(row["broken"])
                 continue
             for record in row["records"]:
-                manifest.write(json_line(record).encode())
+                manifest.write(json_line(record))
                 counts["images"][name] += 1
                 counts["face_sources"][record["face_source"]] += 1
                 if record["face_source"] == "frame" and record["domain"] not in cropped:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
@@ -144,18 +145,15 @@ def iter_manifest(path: Path) -> Iterator[Record]:
             raise RecordError(f"{path}, line {number}, {error}") from None
 
 
-def json_line(row: Mapping[str, Any]) -> str:
+def json_line(row: Mapping[str, Any]) -> bytes:
     """One line of JSON Lines with its keys in a fixed order."""
-    return _ENCODER.encode(row) + "\n"
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+    return msgspec.json.encode(row, order="sorted") + b"\n"
 
 
 def _parse(line: str) -> Any:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
+        return msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:
         if len(line) == MAX_LINE:
             raise RecordError(f"field record: longer than {MAX_LINE} characters") from None
         raise RecordError(f"field record: not JSON ({error})") from None

@@ -122,7 +122,7 @@ def test_the_commands_refuse_a_leak_and_drop_it_when_told(records, faces, tmp_pa
     leaking = [
         r if r is not test else dataclasses.replace(r, subject=train.subject) for r in records
     ]
-    (folder / "manifest.jsonl").write_text("".join(json_line(r.as_dict()) for r in leaking))
+    (folder / "manifest.jsonl").write_bytes(b"".join(json_line(r.as_dict()) for r in leaking))
     export = ["data", "export", str(folder), str(tmp_path / "out"), "--protocol", "ocim_single_C_M"]
     assert main(["data", "protocol", "ocim_single_C_M", str(folder)]) == 1
     assert "1 subject" in capsys.readouterr().out

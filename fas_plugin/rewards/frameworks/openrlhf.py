@@ -175,7 +175,7 @@ _LOGS = (
 
 
 def _logged(result: RewardResult) -> tuple[float, ...]:
-    """One function for all numbers: a function each costs more than a short reasoning's judgement."""
+    """All numbers of a completion at once: one function each takes much longer."""
     real, answer, stance = FasClass.REAL, result.answer, result.stance
     return (
         result.format,

@@ -19,7 +19,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ from fas_plugin.labels import FasClass
 from fas_plugin.prompts import PROMPTS
 from fas_plugin.rewards.network import MAX_ANSWER, MAX_FILTER, OUTPUTS, SUM_SHARE, Network
 from fas_plugin.rewards.phrases import END, extent, pair_keys, pair_places
+from fas_plugin.rewards.saying import said
 from fas_plugin.rewards.words import MARGIN, PADDING, UNKNOWN, Cut, Vocabulary, fold
 from fas_plugin.training.tiny_policy.language import reasoning
 from fas_plugin.training.tiny_policy.observe import OBSERVATIONS
@@ -43,9 +44,10 @@ TARGET = HERE.parent / "fas_plugin" / "rewards" / "judge.npz"
 TEXTS = HERE / "judge_training"
 BENCHMARK = HERE.parent / "tests" / "rewards" / "reasoning_benchmark.jsonl"
 REAL, SPOOF, NONE = range(3)
+JUDGED = (FasClass.REAL, FasClass.SPOOF, None)
 LABELS = {"real": REAL, "spoof": SPOOF, None: NONE}
 Example = tuple[str, int, float]  # text, label, weight
-SEED, BATCH, RATE = 0, 64, 3e-3
+SEED, BATCH, RATE = 1, 64, 3e-3
 
 
 class Size(NamedTuple):
@@ -467,7 +469,8 @@ def train(
                 group["lr"] = rate
             labels = torch.tensor([label for _, label, _ in batch])
             weights = torch.tensor([weight for _, _, weight in batch])
-            losses = F.cross_entropy(model(cut), labels, reduction="none", label_smoothing=0.05)
+            odds = model(cut) + stated([text for text, _, _ in batch])
+            losses = F.cross_entropy(odds, labels, reduction="none", label_smoothing=0.05)
             loss = (losses * weights).sum() / weights.sum()
             optimizer.zero_grad()
             loss.backward()
@@ -478,6 +481,11 @@ def train(
         model.eval()
         if epoch % 4 == 3 or epoch == epochs - 1:
             report(f"epoch {epoch + 1} loss {total / len(data):.3f}", model)
+
+
+def stated(texts: Sequence[str]) -> torch.Tensor:
+    """What the judge's rules add to the network's odds."""
+    return torch.from_numpy(said([text.strip() for text in texts], JUDGED))
 
 
 # --- whole numbers ---------------------------------------------------------------------------------
@@ -659,7 +667,7 @@ def main() -> None:
     def report(when: str, model: Model) -> None:
         thoughts = [row["think"] for row in test]
         read = [model(vocabulary.cut(thoughts[i : i + 64])) for i in range(0, len(thoughts), 64)]
-        print(when, accuracy(torch.cat(read).numpy(), test), flush=True)
+        print(when, accuracy((torch.cat(read) + stated(thoughts)).numpy(), test), flush=True)
 
     compose = Composer(rows, clauses, chance)
     torch.manual_seed(options.seed)
@@ -668,7 +676,8 @@ def main() -> None:
     weights = whole_numbers(model, words, vocabulary, [text for text, _, _ in examples])
     composed = [compose() for _ in range(len(examples) // 2)]
     weights |= phrases(examples + composed, vocabulary, float(weights["unit"]), len(words))
-    read = Network(weights).outputs([row["think"] for row in test])
+    thoughts = [row["think"] for row in test]
+    read = Network(weights).outputs(thoughts) / float(weights["unit"]) + stated(thoughts).numpy()
     print("whole numbers:", accuracy(read, test))
     if not options.test or options.out:
         out = options.out or TARGET

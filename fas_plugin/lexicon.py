@@ -136,7 +136,8 @@ TABLES: tuple[tuple[Role, str], ...] = (
     ),
     (
         Role.FORWARD,
-        "not, no, non, without, rather than, instead of, unlike, as opposed to, in contrast to",
+        """not, no, non, without, rather than, instead of, unlike, as opposed to, in contrast to,
+        不, 不是, 并不是, 并非, 並非, 没有, 沒有, 无, 無, 非, 而非, 而不是""",
     ),
     (
         Role.BACKWARD,

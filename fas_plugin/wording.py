@@ -158,6 +158,13 @@ def _resolve_negation(clause: Clause, segments: list[_Segment], roles: str, bare
         before = len(found)  # mentions in front of it
         predicate = False  # whether a predicate stands behind it
         first = start + len(link)
+        if (
+            link == ","
+            and negated
+            and scope is None
+            and roles[first : first + 1] in ("c", "s", "C")
+        ):
+            negated = False  # what was missing is no class; a statement of its own follows
         for position, role in enumerate(roles[first:end]):
             if role in _VERBS:
                 seen_verb = predicate = True

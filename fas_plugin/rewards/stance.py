@@ -1,8 +1,8 @@
 """What a reasoning argues for: a deterministic, local judge.
 
 A small network (``rewards.network``) that was trained on labelled reasonings reads words, clauses and
-their order: stated verdicts, evidence that is said to be visible, negation, concession, revision. Task
-talk, questions, hypotheses, keyword lists, words to the grader, hedging and unresolved conflict give
+their order: stated verdicts, evidence that is said to be visible, negation, concession, revision. Rules
+add what a short text says in so many words (``rewards.saying``). Task talk, questions, hypotheses, keyword lists, words to the grader, hedging and unresolved conflict give
 no stance. Nothing is remembered between calls.
 """
 
@@ -13,8 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
+
 from fas_plugin.labels import FasClass
 from fas_plugin.rewards.network import OUTPUTS, network
+from fas_plugin.rewards.saying import said
 from fas_plugin.rewards.words import MARGIN, fold, fold_lengths
 
 #: Only the end of a longer reasoning is read, where conclusions stand. Characters.
@@ -52,8 +55,8 @@ class Stance:
 
 def classes(reasonings: Sequence[str]) -> list[FasClass | None]:
     """The class that each reasoning argues for. Never raises on strings; linear in their length."""
-    outputs = network().outputs([reasoning[-MAX_REASONING:].strip() for reasoning in reasonings])
-    return [_CLASSES[best] for best in outputs.argmax(1).tolist()]
+    odds = _odds([reasoning[-MAX_REASONING:].strip() for reasoning in reasonings])
+    return [_CLASSES[best] for best in odds.argmax(1).tolist()]
 
 
 def judge(reasoning: str) -> tuple[FasClass | None, float]:
@@ -61,7 +64,7 @@ def judge(reasoning: str) -> tuple[FasClass | None, float]:
 
     The confidence is the probability that the network gives the class, 0 where there is none.
     """
-    odds = _odds([reasoning[-MAX_REASONING:].strip()])[0]
+    odds = _odds([reasoning[-MAX_REASONING:].strip()])[0].tolist()
     best = max(odds)
     cls = _CLASSES[odds.index(best)]
     total = math.fsum(math.exp(odd - best) for odd in odds)
@@ -75,7 +78,8 @@ def stance(reasoning: str) -> Stance:
     offset = len(reasoning) - len(text)
     text = text.rstrip()
     spans = _clauses(text)[-min(_MAX_CLAUSES, _MAX_REREAD // max(1, len(text))) :]
-    with_all, *without = _odds([text, *(text[:start] + text[end:] for start, end in spans)])
+    texts = [text, *(text[:start] + text[end:] for start, end in spans)]
+    with_all, *without = _odds(texts).tolist()
     moved = [_lean(with_all) - _lean(odds) for odds in without]
     least = max(_MOVES, _SHARE * max(map(abs, moved), default=0.0))
     evidence = tuple(
@@ -86,9 +90,9 @@ def stance(reasoning: str) -> Stance:
     return Stance(cls, confidence, evidence)
 
 
-def _odds(texts: Sequence[str]) -> list[list[float]]:
-    """The logarithms of the odds of ``OUTPUTS``, up to a constant for each text."""
-    return (network().outputs(texts) / network().unit).tolist()
+def _odds(texts: Sequence[str]) -> np.ndarray:
+    """(texts, 3): the logarithms of the odds of ``OUTPUTS``, up to a constant for each text."""
+    return network().outputs(texts) / np.float32(network().unit) + said(texts, _CLASSES)
 
 
 def _lean(odds: Sequence[float]) -> float:

@@ -1,0 +1,28 @@
+"""What short texts say in so many words, read by the rules for answers.
+
+There are too many ways to say little for the network to have seen them: "Fake? Not at all." or "I don't
+doubt he's genuine." The rules know what a negation turns. Longer texts argue, which rules don't follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fas_plugin.answer import class_of_wording
+from fas_plugin.labels import FasClass
+
+#: Characters.
+LONGEST = 80
+#: What the rules' class gains, as a natural logarithm of odds.
+WEIGHT = 2.5
+
+
+def said(texts: Sequence[str], columns: Sequence[FasClass | None]) -> np.ndarray:
+    """(texts, columns): ``WEIGHT`` for the class that a short text states, else 0."""
+    result = np.zeros((len(texts), len(columns)), np.float32)
+    for row, text in enumerate(texts):
+        if len(text) <= LONGEST and (cls := class_of_wording(text)):
+            result[row, columns.index(cls)] = WEIGHT
+    return result

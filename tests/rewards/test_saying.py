@@ -1,0 +1,48 @@
+"""What short texts say in so many words, and what that adds to the network's odds."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fas_plugin.labels import FasClass
+from fas_plugin.rewards import stance
+from fas_plugin.rewards.saying import LONGEST, WEIGHT, said
+
+COLUMNS = (FasClass.REAL, FasClass.SPOOF, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "cls"),
+    [
+        ("It is not the case that this is not a real face.", FasClass.REAL),
+        ("A living man; I have no doubt.", FasClass.REAL),
+        ("No attack.", FasClass.REAL),
+        ("这是真人，不是照片。", FasClass.REAL),
+        ("This isn't a live face.", FasClass.SPOOF),
+        ("Not real, just a printed photo.", FasClass.SPOOF),
+        ("这是照片，不是真人。", FasClass.SPOOF),
+    ],
+)
+def test_a_short_verdict_is_what_its_words_say(text, cls):
+    assert said([text], COLUMNS)[0, COLUMNS.index(cls)] == WEIGHT
+    assert stance(text).cls is cls
+
+
+@pytest.mark.parametrize("text", ["", "The wall is white.", "Real or fake?", "It may be a print."])
+def test_who_says_nothing_gains_nothing(text):
+    assert not said([text], COLUMNS).any()
+
+
+def test_long_texts_are_left_to_the_network():
+    short, long = "This is a live face.", "This is a live face. " * 5
+    assert len(short) <= LONGEST < len(long)
+    odds = said([short, long], COLUMNS)
+    assert odds[0].tolist() == [WEIGHT, 0, 0]
+    assert not odds[1].any()
+
+
+@given(st.lists(st.text(max_size=200), max_size=5))
+def test_each_text_gains_for_one_class_at_most(texts):
+    odds = said(texts, COLUMNS)
+    assert odds.shape == (len(texts), len(COLUMNS))
+    assert (odds.sum(1) <= WEIGHT).all()

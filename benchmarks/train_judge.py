@@ -47,7 +47,7 @@ REAL, SPOOF, NONE = range(3)
 JUDGED = (FasClass.REAL, FasClass.SPOOF, None)
 LABELS = {"real": REAL, "spoof": SPOOF, None: NONE}
 Example = tuple[str, int, float]  # text, label, weight
-SEED, BATCH, RATE = 1, 64, 3e-3
+SEED, BATCH, RATE = 0, 64, 3e-3
 
 
 class Size(NamedTuple):

@@ -2,8 +2,9 @@
 
 A small network (``rewards.network``) that was trained on labelled reasonings reads words, clauses and
 their order: stated verdicts, evidence that is said to be visible, negation, concession, revision. Rules
-add what a short text says in so many words (``rewards.saying``). Task talk, questions, hypotheses, keyword lists, words to the grader, hedging and unresolved conflict give
-no stance. What was read before changes nothing.
+add what a short text says in so many words (``rewards.saying``). Task talk, questions, hypotheses,
+keyword lists, words to the grader, hedging and unresolved conflict give no stance. What was read before
+changes nothing.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ TABLES: tuple[tuple[Role, str], ...] = (
         using, uses, captured from, i would say, we would say, say, says, said, scream, screams, spell, spells, add up to, adds up to, make it, makes it, call it, call this, i call, exist, existence of, going with, vote, settle it, i take it for, pass for, should be, lean towards,
         leaning towards, lean to, decides, represent, represents, constitute, constitutes, amounts to,
         是, 看起来, 看上去, 看似, 似乎, 像是, 像, 显示, 顯示, 表明, 说明, 說明, 属于, 屬於, 应为, 应该是, 判断为, 判定为,
-        认为, 符合, 证明, 為, 为, 答案, 呈现""",
+        认为, 觉得, 相信, 能说, 敢说, 符合, 证明, 為, 为, 答案, 呈现""",
     ),
     (
         Role.PREDICATE,

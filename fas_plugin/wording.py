@@ -25,6 +25,10 @@ _SENTENCE = re.compile(r"[^.?]*[.?]?")
 _CLASSES = re.compile("[RS]")
 _PIECE = re.compile(r"[,ao]?[KQriTCL:]?[^,aoKQriTCL:]*")
 
+_DENIAL = re.compile("[nft]")
+#: What opens a statement behind a comma -> what must have been denied before it, for the denial to end
+#: there: any thing, or in front of a bare "is" one that can be a class ("not a photo, is a person").
+_THINGS = {"s": frozenset("_BH"), "C": frozenset("_BH"), "c": frozenset("BH")}
 #: Words that name nothing, and padding.
 _PLAIN = frozenset("_+")
 #: A clause of nothing else that contrasts and denies takes back what was said ("but it is not").
@@ -158,13 +162,10 @@ def _resolve_negation(clause: Clause, segments: list[_Segment], roles: str, bare
         before = len(found)  # mentions in front of it
         predicate = False  # whether a predicate stands behind it
         first = start + len(link)
-        if (
-            link == ","
-            and negated
-            and scope is None
-            and roles[first : first + 1] in ("c", "s", "C")
-        ):
-            negated = False  # what was missing is no class; a statement of its own follows
+        things = _THINGS.get(roles[first : first + 1])
+        if things and link == "," and negated and scope is None:
+            # "No bezel, this is ...": what was missing is no class, and a statement of its own follows.
+            negated = not _lacks(things, roles[segments[0][1] : start])
         for position, role in enumerate(roles[first:end]):
             if role in _VERBS:
                 seen_verb = predicate = True
@@ -206,6 +207,13 @@ def _resolve_negation(clause: Clause, segments: list[_Segment], roles: str, bare
     if generic and not _VERBS.isdisjoint(letters) and not bare:
         return  # "real faces show pores": a rule, no observation
     clause.mentions = found
+
+
+def _lacks(things: frozenset[str], said: str) -> bool:
+    """Whether the last negation denies a thing, in contrast to an opinion ("I don't think") or to
+    nothing yet ("it is not, clearly, ...")."""
+    denied = _DENIAL.split(said)[-1]
+    return not things.isdisjoint(denied) and _VERBS.isdisjoint(denied)
 
 
 def _turned(mentions: Sequence[Mention]) -> list[Mention]:

@@ -146,7 +146,7 @@ def iter_manifest(path: Path) -> Iterator[Record]:
 
 
 def json_line(row: Mapping[str, Any]) -> bytes:
-    """One line of JSON Lines with its keys in a fixed order."""
+    """One line of JSON Lines, of plain Python values, with its keys in a fixed order."""
     return msgspec.json.encode(row, order="sorted") + b"\n"
 
 

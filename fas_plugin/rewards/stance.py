@@ -18,7 +18,7 @@ import numpy as np
 
 from fas_plugin.labels import FasClass
 from fas_plugin.rewards.network import OUTPUTS, network
-from fas_plugin.rewards.saying import said
+from fas_plugin.rewards.saying import LONGEST, said
 from fas_plugin.rewards.words import MARGIN, fold, fold_lengths
 
 #: Only the end of a longer reasoning is read, where conclusions stand. Characters.
@@ -63,7 +63,7 @@ def classes(reasonings: Sequence[str]) -> list[FasClass | None]:
 def judge(reasoning: str) -> tuple[FasClass | None, float]:
     """Class and confidence: ``stance`` without the evidence, for those who need it fast.
 
-    The confidence is the probability that the network gives the class, 0 where there is none.
+    The confidence is the probability of the class, 0 where there is none.
     """
     odds = _odds([reasoning[-MAX_REASONING:].strip()])[0].tolist()
     best = max(odds)
@@ -80,7 +80,7 @@ def stance(reasoning: str) -> Stance:
     text = text.rstrip()
     spans = _clauses(text)[-min(_MAX_CLAUSES, _MAX_REREAD // max(1, len(text))) :]
     texts = [text, *(text[:start] + text[end:] for start, end in spans)]
-    with_all, *without = _odds(texts).tolist()
+    with_all, *without = _odds(texts, rules=len(text) <= LONGEST).tolist()
     moved = [_lean(with_all) - _lean(odds) for odds in without]
     least = max(_MOVES, _SHARE * max(map(abs, moved), default=0.0))
     evidence = tuple(
@@ -91,9 +91,13 @@ def stance(reasoning: str) -> Stance:
     return Stance(cls, confidence, evidence)
 
 
-def _odds(texts: Sequence[str]) -> np.ndarray:
-    """(texts, 3): the logarithms of the odds of ``OUTPUTS``, up to a constant for each text."""
-    return network().outputs(texts) / np.float32(network().unit) + said(texts, _CLASSES)
+def _odds(texts: Sequence[str], *, rules: bool = True) -> np.ndarray:
+    """(texts, 3): the logarithms of the odds of ``OUTPUTS``, up to a constant for each text.
+
+    Without ``rules``, of the network alone: for parts of a text that is too long for the rules.
+    """
+    odds = network().outputs(texts) / np.float32(network().unit)
+    return odds + said(texts, _CLASSES) if rules else odds
 
 
 def _lean(odds: Sequence[float]) -> float:

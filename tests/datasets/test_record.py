@@ -7,7 +7,7 @@ import pytest
 
 from fas_plugin.datasets.adapters import SPLITS
 from fas_plugin.datasets.files import fingerprint
-from fas_plugin.datasets.record import SCHEMA_VERSION
+from fas_plugin.datasets.record import SCHEMA_VERSION, json_line
 from fas_plugin.labels import INSTRUMENTS, Label
 
 SCHEMA = json.loads((resources.files("fas_plugin.datasets") / "record.schema.json").read_text())
@@ -37,3 +37,9 @@ def test_a_fingerprint_sees_size_head_and_tail(tmp_path, size):
         prints.add(fingerprint(tmp_path / name))
     assert len(prints) == 4
     assert fingerprint(tmp_path / "same") == fingerprint(tmp_path / "same")
+
+
+def test_a_json_line_has_sorted_keys_and_readable_text():
+    row = {"b": ["真人", None, True], "a": 0.5}
+    assert json_line(row) == '{"a":0.5,"b":["真人",null,true]}\n'.encode()
+    assert json.loads(json_line(row)) == row

@@ -103,6 +103,22 @@ def test_rewards_in_openrlhf_shape():
     assert json.loads(json.dumps(result)) == result
 
 
+def test_each_logged_number_is_what_its_name_says():
+    response = "<think>This is a live face.</think><answer>spoof</answer>"
+    result = get_reward([response], [""], ["spoof"], load_preset("default"))
+    assert result["extra_logs"] == {
+        "fas_format": [1.0],
+        "fas_class_consistency": [1.0],
+        "fas_reasoning_consistency": [0.0],
+        "fas_answered": [1.0],
+        "fas_answer_real": [0.0],
+        "fas_stance_real": [1.0],
+        "fas_stance_none": [0.0],
+        "fas_think_words": [5.0],
+        "fas_truth_real": [0.0],
+    }
+
+
 @pytest.mark.parametrize("response", [RESPONSE, "", "<think>", "x" * 1000])
 def test_every_sample_has_the_same_keys_and_python_floats(response):
     result = openrlhf.reward_func([qwen(MANY) + response], [qwen(IMAGE)], ["real"])

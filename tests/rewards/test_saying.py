@@ -34,11 +34,23 @@ def test_who_says_nothing_gains_nothing(text):
 
 
 def test_long_texts_are_left_to_the_network():
-    short, long = "This is a live face.", "This is a live face. " * 5
-    assert len(short) <= LONGEST < len(long)
+    short = "This is a live face".ljust(LONGEST - 1, "!") + "."
+    long = short + "."
+    assert len(short) == LONGEST
     odds = said([short, long], COLUMNS)
     assert odds[0].tolist() == [WEIGHT, 0, 0]
     assert not odds[1].any()
+
+
+def test_evidence_in_a_longer_text_is_the_networks(monkeypatch):
+    text = (
+        "This is a live face. The wall behind it is white and a lamp stands on the left side of it."
+    )
+    assert len(text) > LONGEST
+    found = stance(text)
+    monkeypatch.setattr("fas_plugin.rewards.saying.WEIGHT", 0.0)
+    assert stance(text) == found
+    assert text[found.evidence[0].start : found.evidence[0].end] == "This is a live face"
 
 
 @given(st.lists(st.text(max_size=200), max_size=5))

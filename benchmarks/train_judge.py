@@ -44,7 +44,6 @@ TARGET = HERE.parent / "fas_plugin" / "rewards" / "judge.npz"
 TEXTS = HERE / "judge_training"
 BENCHMARK = HERE.parent / "tests" / "rewards" / "reasoning_benchmark.jsonl"
 REAL, SPOOF, NONE = range(3)
-JUDGED = (FasClass.REAL, FasClass.SPOOF, None)
 LABELS = {"real": REAL, "spoof": SPOOF, None: NONE}
 Example = tuple[str, int, float]  # text, label, weight
 SEED, BATCH, RATE = 0, 64, 3e-3
@@ -485,7 +484,7 @@ def train(
 
 def stated(texts: Sequence[str]) -> torch.Tensor:
     """What the judge's rules add to the network's odds."""
-    return torch.from_numpy(said([text.strip() for text in texts], JUDGED))
+    return torch.from_numpy(said([text.strip() for text in texts]))
 
 
 # --- whole numbers ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fas_plugin.answer import class_of_wording
-from fas_plugin.labels import FasClass
+from fas_plugin.rewards.network import OUTPUTS
 
 #: Characters.
 LONGEST = 80
@@ -19,10 +19,10 @@ LONGEST = 80
 WEIGHT = 2.5
 
 
-def said(texts: Sequence[str], columns: Sequence[FasClass | None]) -> np.ndarray:
-    """(texts, columns): ``WEIGHT`` for the class that a short text states, else 0."""
-    result = np.zeros((len(texts), len(columns)), np.float32)
+def said(texts: Sequence[str]) -> np.ndarray:
+    """(texts, 3): for each of ``OUTPUTS`` ``WEIGHT`` where a short text states it, else 0."""
+    result = np.zeros((len(texts), len(OUTPUTS)), np.float32)
     for row, text in enumerate(texts):
         if len(text) <= LONGEST and (cls := class_of_wording(text)):
-            result[row, columns.index(cls)] = WEIGHT
+            result[row, OUTPUTS.index(cls)] = WEIGHT
     return result

@@ -97,7 +97,7 @@ def _odds(texts: Sequence[str], *, rules: bool = True) -> np.ndarray:
     Without ``rules``, of the network alone: for parts of a text that is too long for the rules.
     """
     odds = network().outputs(texts) / np.float32(network().unit)
-    return odds + said(texts, _CLASSES) if rules else odds
+    return odds + said(texts) if rules else odds
 
 
 def _lean(odds: Sequence[float]) -> float:

@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 
 from fas_plugin.labels import FasClass
 from fas_plugin.rewards import stance
+from fas_plugin.rewards.network import OUTPUTS
 from fas_plugin.rewards.saying import LONGEST, WEIGHT, said
-
-COLUMNS = (FasClass.REAL, FasClass.SPOOF, None)
 
 
 @pytest.mark.parametrize(
@@ -24,20 +23,20 @@ COLUMNS = (FasClass.REAL, FasClass.SPOOF, None)
     ],
 )
 def test_a_short_verdict_is_what_its_words_say(text, cls):
-    assert said([text], COLUMNS)[0, COLUMNS.index(cls)] == WEIGHT
+    assert said([text])[0, OUTPUTS.index(cls)] == WEIGHT
     assert stance(text).cls is cls
 
 
 @pytest.mark.parametrize("text", ["", "The wall is white.", "Real or fake?", "It may be a print."])
 def test_who_says_nothing_gains_nothing(text):
-    assert not said([text], COLUMNS).any()
+    assert not said([text]).any()
 
 
 def test_long_texts_are_left_to_the_network():
     short = "This is a live face".ljust(LONGEST - 1, "!") + "."
     long = short + "."
     assert len(short) == LONGEST
-    odds = said([short, long], COLUMNS)
+    odds = said([short, long])
     assert odds[0].tolist() == [WEIGHT, 0, 0]
     assert not odds[1].any()
 
@@ -55,6 +54,6 @@ def test_evidence_in_a_longer_text_is_the_networks(monkeypatch):
 
 @given(st.lists(st.text(max_size=200), max_size=5))
 def test_each_text_gains_for_one_class_at_most(texts):
-    odds = said(texts, COLUMNS)
-    assert odds.shape == (len(texts), len(COLUMNS))
+    odds = said(texts)
+    assert odds.shape == (len(texts), len(OUTPUTS))
     assert (odds.sum(1) <= WEIGHT).all()

@@ -80,11 +80,11 @@ def answer(
     results: Sequence[RewardResult],
 ) -> dict[str, list[float] | dict[str, list[float]]]:
     """What :func:`get_reward` returns, of completions that are scored already."""
-    rows = [_logged(result) for result in results]
+    rows = [_logs(result) for result in results]
     return {
         "rewards": [result.total for result in results],
         "scores": [result.class_consistency for result in results],
-        "extra_logs": {name: [row[i] for row in rows] for i, name in enumerate(_LOGS)},
+        "extra_logs": {name: [row[i] for row in rows] for i, name in enumerate(_Logs._fields)},
     }
 
 
@@ -160,33 +160,32 @@ def _warn_once() -> None:
     )
 
 
-#: Numbers whose mean over a batch shows what the policy does, in the order of :func:`_logged`.
-_LOGS = (
-    "fas_format",
-    "fas_class_consistency",
-    "fas_reasoning_consistency",
-    "fas_answered",
-    "fas_answer_real",
-    "fas_stance_real",
-    "fas_stance_none",
-    "fas_think_words",
-    "fas_truth_real",
-)
+class _Logs(NamedTuple):
+    """Numbers whose mean over a batch shows what the policy does."""
+
+    fas_format: float
+    fas_class_consistency: float
+    fas_reasoning_consistency: float
+    fas_answered: float
+    fas_answer_real: float
+    fas_stance_real: float
+    fas_stance_none: float
+    fas_think_words: float
+    fas_truth_real: float
 
 
-def _logged(result: RewardResult) -> tuple[float, ...]:
-    """All numbers of a completion at once: one function each takes much longer."""
-    real, answer, stance = FasClass.REAL, result.answer, result.stance
-    return (
-        result.format,
-        result.class_consistency,
-        result.reasoning_consistency,
-        float(answer is not None),
-        float(answer is real),
-        float(stance is real),
-        float(stance is None),
-        float(result.think_words),
-        float(result.truth is real),
+def _logs(result: RewardResult) -> _Logs:
+    answer, stance, real = result.answer, result.stance, FasClass.REAL
+    return _Logs(
+        fas_format=result.format,
+        fas_class_consistency=result.class_consistency,
+        fas_reasoning_consistency=result.reasoning_consistency,
+        fas_answered=float(answer is not None),
+        fas_answer_real=float(answer is real),
+        fas_stance_real=float(stance is real),
+        fas_stance_none=float(stance is None),
+        fas_think_words=float(result.think_words),
+        fas_truth_real=float(result.truth is real),
     )
 
 

@@ -27,9 +27,7 @@ NAMES = (
     "status.response",
     "error.response",
 )
-
-
-_REQUESTS = ("get_reward.request", "score.request")
+_REQUESTS = tuple(name for name in NAMES if name.endswith(".request"))
 
 #: The label strings that there are.
 _LABELS = rf"^\s*(real|spoof(:({'|'.join(map(re.escape, INSTRUMENTS))}))?)\s*$"

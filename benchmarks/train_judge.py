@@ -21,7 +21,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,10 +31,10 @@ from sklearn.linear_model import LogisticRegression
 from fas_plugin.completion import parse_completion
 from fas_plugin.labels import FasClass
 from fas_plugin.prompts import PROMPTS
-from fas_plugin.rewards.network import MAX_ANSWER, MAX_FILTER, OUTPUTS, SUM_SHARE, Network
-from fas_plugin.rewards.phrases import END, extent, pair_keys, pair_places
-from fas_plugin.rewards.saying import said
-from fas_plugin.rewards.words import MARGIN, PADDING, UNKNOWN, Cut, Vocabulary, fold
+from fas_plugin.rewards.network import MAX_ANSWER, MAX_FILTER, SUM_SHARE, WIDTH, Network
+from fas_plugin.rewards.phrases import END, pair_key, pair_place
+from fas_plugin.rewards.saying import OUTPUTS, said
+from fas_plugin.rewards.words import PADDING, UNKNOWN, Cut, Vocabulary, fold
 from fas_plugin.training.tiny_policy.language import reasoning
 from fas_plugin.training.tiny_policy.observe import OBSERVATIONS
 
@@ -49,15 +48,8 @@ Example = tuple[str, int, float]  # text, label, weight
 SEED, BATCH, RATE = 0, 64, 3e-3
 
 
-class Size(NamedTuple):
-    """Width of a word's vector, filters, answers of the later layers."""
-
-    vector: int
-    filters: int
-    width: int
-
-
-SIZE = Size(32, 32, 32)
+#: Numbers in a word's vector, and words that a filter looks at.
+VECTOR, TAPS = 32, 3
 
 
 # --- texts -----------------------------------------------------------------------------------------
@@ -353,18 +345,16 @@ def _embed(texts: list[str], folder: Path) -> np.ndarray:
 class Model(torch.nn.Module):
     """What ``rewards.network`` computes, in real numbers."""
 
-    def __init__(self, embeddings: np.ndarray, size: Size) -> None:
+    def __init__(self, embeddings: np.ndarray) -> None:
         super().__init__()
-        self.size = size
-        vector, filters, width = size
         self.register_buffer("embeddings", torch.tensor(embeddings))
-        self.map = torch.nn.Linear(embeddings.shape[1], vector, bias=False)
-        self.free = torch.nn.Parameter(0.02 * torch.randn(len(embeddings), vector))
-        self.filters = torch.nn.Linear((2 * MARGIN + 1) * vector, filters)
-        self.clause = torch.nn.Linear(2 * filters, width)
-        self.context = torch.nn.Linear(3 * width, width)
-        self.text = torch.nn.Linear(4 * width, width)
-        self.verdict = torch.nn.Linear(width, len(OUTPUTS))
+        self.map = torch.nn.Linear(embeddings.shape[1], VECTOR, bias=False)
+        self.free = torch.nn.Parameter(0.02 * torch.randn(len(embeddings), VECTOR))
+        self.filters = torch.nn.Linear(TAPS * VECTOR, WIDTH)
+        self.clause = torch.nn.Linear(2 * WIDTH, WIDTH)
+        self.context = torch.nn.Linear(3 * WIDTH, WIDTH)
+        self.text = torch.nn.Linear(4 * WIDTH, WIDTH)
+        self.verdict = torch.nn.Linear(WIDTH, len(OUTPUTS))
 
     def vectors(self) -> torch.Tensor:
         result = self.map(self.embeddings) + self.free
@@ -383,14 +373,14 @@ class Model(torch.nn.Module):
             torch.cumsum(lengths, 0) - lengths, lengths
         )
         at = torch.from_numpy(cut.starts)[clause] + within
-        around = torch.cat([vectors[at + tap] for tap in range(-MARGIN, MARGIN + 1)], 1)
+        around = torch.cat([vectors[at + tap - 1] for tap in range(TAPS)], 1)
         filters = F.relu(self.filters(around))
         mean = _sum(filters, clause, len(lengths)) / (lengths + 2)[:, None]
         pooled = torch.cat([_max(filters, clause, len(lengths)), mean], 1)
         told = F.relu(self.clause(drop(pooled, 0.2)))
         texts = torch.from_numpy(cut.texts)
         rows = torch.arange(1, len(texts) + 1) + texts
-        spaced = torch.zeros(int(rows[-1]) + 2, self.size.width).index_copy(0, rows, told)
+        spaced = torch.zeros(int(rows[-1]) + 2, WIDTH).index_copy(0, rows, told)
         context = F.relu(
             self.context(torch.cat([spaced[rows - 1], spaced[rows], spaced[rows + 1]], 1))
         )
@@ -504,8 +494,7 @@ def whole_numbers(
     vectors = model.vectors().numpy()
     vectors = np.clip(vectors, *np.quantile(vectors, [0.0002, 0.9998]))
     size = np.abs(vectors).max() / 127
-    vector, filters, width = model.size
-    taps = model.filters.weight.numpy().T.reshape(2 * MARGIN + 1, vector, filters)
+    taps = model.filters.weight.numpy().T.reshape(TAPS, VECTOR, WIDTH)
     tap_size = np.abs(taps).max() / 2047
     unit = top["filters"] / MAX_FILTER  # of a filter's answer
     result = {
@@ -516,15 +505,15 @@ def whole_numbers(
         "filter_bias": np.round(model.filters.bias.numpy() / unit).astype(np.int16),
     }
     # The strongest answer of a filter is stored in quarters, the mean is not, up to MAX_ANSWER.
-    scale = np.repeat([4 * unit, unit], filters)
+    scale = np.repeat([4 * unit, unit], WIDTH)
     before = unit
     for name in ("clause", "context", "text"):
         layer = getattr(model, name)
         unit = top[name] / MAX_ANSWER
         if name == "context":
-            scale = np.repeat(before, 3 * width)
+            scale = np.repeat(before, 3 * WIDTH)
         elif name == "text":
-            scale = np.repeat(before, 4 * width)
+            scale = np.repeat(before, 4 * WIDTH)
         weights = layer.weight.numpy().T * scale[:, None]
         weight_size = np.abs(weights).max(0) / 127
         result[f"{name}_weights"] = np.round(weights / weight_size).astype(np.int8)
@@ -556,20 +545,24 @@ def phrases(
         count: of the vocabulary's words.
     """
     cut = vocabulary.cut([text for text, _, _ in examples])
-    first, length, last = extent(cut)
+    paddings = np.flatnonzero(cut.words == PADDING)
+    first, length = paddings[:-1] + 1, np.diff(paddings) - 1
+    last = paddings[1:, None] - np.arange(END, 0, -1)
+    last = np.where(last < first[:, None], 0, last)
     texts = np.repeat(np.arange(len(first)), length)
     at = np.concatenate([np.arange(f, f + n) for f, n in zip(first, length, strict=True)])
     end_words = cut.words.take(last)
     rows = np.repeat(np.arange(len(first)), END)
-    pairs = np.append(pair_keys(cut.words), 0)[at]
-    end_pairs = pair_keys(end_words)
+    pairs = np.append(pair_key(cut.words[:-1], cut.words[1:]), 0)[at]
+    end_pairs = pair_key(end_words[:, :-1], end_words[:, 1:])
     shares = 1 / np.sqrt(length), 1 / np.sqrt(np.minimum(length, END))
     # A pair is known if it has a place of its own and is in enough texts.
     inside = pairs & 0xFFFFF != PADDING
     found = np.unique(np.stack([pairs[inside], texts[inside]]), axis=1)[0]
     known, number = np.unique(found, return_counts=True)
     known = known[np.argsort(-number, kind="stable")][: int((number >= LEAST).sum())]
-    known = np.sort(known[np.unique(pair_places(known), return_index=True)[1]])
+    places = np.array([pair_place(key) for key in known])
+    known = np.sort(known[np.unique(places, return_index=True)[1]])
 
     def columns(keys: np.ndarray) -> np.ndarray:
         place = np.searchsorted(known, keys).clip(max=len(known) - 1)
@@ -670,7 +663,7 @@ def main() -> None:
 
     compose = Composer(rows, clauses, chance)
     torch.manual_seed(options.seed)
-    model = Model(embeddings, SIZE)
+    model = Model(embeddings)
     train(examples, compose, clauses, vocabulary, model, options.epochs, options.seed, report)
     weights = whole_numbers(model, words, vocabulary, [text for text, _, _ in examples])
     composed = [compose() for _ in range(len(examples) // 2)]

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fas_plugin.labels import FasClass
-from fas_plugin.rewards.network import network
-from fas_plugin.rewards.stance import Stance, classes, stance
+from fas_plugin.rewards.stance import Stance, classes, network, stance
 
 
 class Judge(Protocol):

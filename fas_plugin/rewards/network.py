@@ -11,34 +11,37 @@ neither on the machine nor on what else is in the batch. ``benchmarks/train_judg
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
 
+from fas_plugin.rewards.compiled import compiled
 from fas_plugin.rewards.phrases import Phrases
-from fas_plugin.rewards.words import MARGIN, MAX_CLAUSE, Cut, Vocabulary, first_clauses
+from fas_plugin.rewards.saying import OUTPUTS
+from fas_plugin.rewards.words import Cut, Vocabulary
 
-#: What a text can argue for, in the order of the network's outputs.
-OUTPUTS = ("real", "spoof", "none")
 #: The largest answer of a filter, and of any later layer.
 MAX_FILTER, MAX_ANSWER = 1023, 255
 #: Answers summed over clauses are divided by this.
 SUM_SHARE = 4
-#: Characters that are read at once: many for speed, few for memory.
+#: How many filters there are, and answers of a layer: as constants, for which loops are compiled to
+#: much faster code.
+WIDTH = 32
+#: Characters that are read at once, so that long lists take little memory.
 _CHUNK = 80_000
-#: OpenBLAS uses one thread for products of matrices with so many multiplications.
-_ONE_THREAD = 250_000
-
-
-#: What each word of a clause counts in the clause's mean, by the clause's length.
-_SHARES = (np.float32(1) / np.arange(2, MAX_CLAUSE + 3, dtype=np.float32)).astype(np.float32)
 
 
 class Layer(NamedTuple):
-    """Of whole numbers but for ``scale``: ``bias`` is added to the sums, then they are scaled."""
+    """Of whole numbers but for ``scale``: ``bias`` is added to the sums, then they are scaled.
+
+    Attributes:
+        weights: (WIDTH, inputs), int16.
+        bias: (WIDTH,), int32.
+        scale: (WIDTH,), float32.
+    """
 
     weights: np.ndarray
     bias: np.ndarray
@@ -49,115 +52,144 @@ class Network:
     """See the module. ``weights`` is what ``judge.npz`` holds."""
 
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
-        words = weights["words"].tobytes().decode("ascii").split(" ")
-        self._vocabulary = Vocabulary(words)
+        self.vocabulary = Vocabulary(weights["words"].tobytes().decode("ascii").split(" "))
         vectors = weights["vectors"].astype(np.float32)
-        self._tables = [
+        #: What the filters answer to a word that stands before, at and behind their place.
+        self._filters = tuple(
             np.floor((vectors @ taps.astype(np.float32)) * weights["filter_scale"]).astype(np.int16)
             for taps in weights["filters"]
-        ]
-        self._tables[MARGIN] += weights["filter_bias"].astype(np.int16)
-        self._layers = {
-            name: Layer(*(weights[f"{name}_{part}"].astype(np.float32) for part in Layer._fields))
+        )
+        self._filters[1][:] += weights["filter_bias"].astype(np.int16)
+        self._layers = tuple(
+            Layer(
+                np.ascontiguousarray(weights[f"{name}_weights"].T, np.int16),
+                weights[f"{name}_bias"].astype(np.int32),
+                weights[f"{name}_scale"].astype(np.float32),
+            )
             for name in ("clause", "context", "text")
-        }
-        #: The context's weights for the clause before, at and behind.
-        self._around = np.split(self._layers["context"].weights, 3)
+        )
+        self._verdict = weights["verdict_weights"].astype(np.int32), weights["verdict_bias"]
         self._phrases = Phrases(weights)
-        self._verdict = weights["verdict_weights"].astype(np.float32)
-        self._verdict_bias = weights["verdict_bias"].astype(np.float32)
         #: An output is so many times the logarithm of odds.
         self.unit = float(weights["unit"])
 
     def outputs(self, texts: Sequence[str]) -> np.ndarray:
         """(texts, 3): what speaks for each of ``OUTPUTS``, in whole numbers."""
         if not texts:
-            return np.zeros((0, len(OUTPUTS)), np.float32)
-        return np.concatenate([self.read(self.cut(chunk)) for chunk in _chunks(texts)])
+            return np.zeros((0, len(OUTPUTS)))
+        read = [self.read(self.cut(chunk)) for chunk in _chunks(texts)]
+        return np.concatenate(read) if len(read) > 1 else read[0]
 
     def cut(self, texts: Sequence[str]) -> Cut:
-        return self._vocabulary.cut(texts)
+        return self.vocabulary.cut(texts)
 
     def read(self, cut: Cut) -> np.ndarray:
         """The outputs for texts that are cut: the network's and the phrases'."""
-        return self._read(cut) + self._phrases.outputs(cut).astype(np.float32)
-
-    def _read(self, cut: Cut) -> np.ndarray:
-        told = self._layer("clause", self._clauses(cut))
-        # Clauses with a gap around each text, so that the neighbours are of the same text.
-        rows = np.arange(1, len(told) + 1) + cut.texts
-        spaced = np.zeros((rows[-1] + 2, told.shape[1]), np.float32)
-        spaced[rows] = told
-        before, at, behind = (_product(spaced, weights) for weights in self._around)
-        at = at[1:-1]
-        at += before[:-2]
-        at += behind[2:]
-        return self._texts(self._answers("context", at).take(rows - 1, 0), first_clauses(cut))
-
-    def _clauses(self, cut: Cut) -> np.ndarray:
-        """(clauses, 2 filters): the strongest and the mean answer."""
-        # One byte each, which numpy sorts much the faster.
-        longest_first = np.argsort((-cut.lengths).astype(np.int8), kind="stable")
-        starts = cut.starts[longest_first]
-        # How many clauses have a first, a second, ... word.
-        sizes = len(starts) - np.cumsum(np.bincount(cut.lengths))[:-1]
-        at = np.concatenate([starts[:size] + i for i, size in enumerate(sizes)])
-        answers = self._tables[MARGIN].take(cut.words.take(at), 0)
-        for tap, table in enumerate(self._tables):
-            if tap != MARGIN:
-                answers += table.take(cut.words.take(at + (tap - MARGIN)), 0)
-        answers.clip(0, MAX_FILTER, out=answers)
-        strongest = answers[: sizes[0]].copy()
-        total = strongest.copy()
-        done = sizes[0]
-        for size in sizes[1:]:
-            word = answers[done : done + size]
-            np.maximum(strongest[:size], word, out=strongest[:size])
-            total[:size] += word
-            done += size
-        filters = strongest.shape[1]
-        mean = total * _SHARES.take(cut.lengths.take(longest_first))[:, None]
-        np.floor(mean, out=mean)
-        np.minimum(mean, MAX_ANSWER, out=mean)
-        pooled = np.empty((len(starts), 2 * filters), np.float32)
-        pooled[:, :filters] = strongest >> 2
-        pooled[:, filters:] = mean
-        back = np.empty_like(longest_first)
-        back[longest_first] = np.arange(len(back))
-        return pooled.take(back, 0)
-
-    def _layer(self, name: str, rows: np.ndarray) -> np.ndarray:
-        return self._answers(name, _product(rows, self._layers[name].weights))
-
-    def _answers(self, name: str, sums: np.ndarray) -> np.ndarray:
-        """What a layer answers, from its weighted sums, which are overwritten."""
-        layer = self._layers[name]
-        sums += layer.bias
-        sums *= layer.scale
-        np.floor(sums, out=sums)
-        return sums.clip(0, MAX_ANSWER, out=sums)
-
-    def _texts(self, told: np.ndarray, first: np.ndarray) -> np.ndarray:
-        last = np.append(first[1:], len(told)) - 1
-        total = np.add.reduceat(told, first, axis=0)
-        mean = np.floor(total / (last - first + 2)[:, None].astype(np.float32))
-        total = np.minimum(np.floor(total / np.float32(SUM_SHARE)), MAX_ANSWER)
-        strongest = np.maximum.reduceat(told, first, axis=0)
-        answers = self._layer("text", np.hstack([strongest, mean, total, told[last]]))
-        return answers @ self._verdict + self._verdict_bias
+        told = _read(
+            cut.words,
+            cut.starts,
+            cut.lengths,
+            cut.texts,
+            self._filters,
+            self._layers,
+            self._verdict,
+        )
+        told += self._phrases.outputs(cut)
+        return told
 
 
-def _product(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """``rows @ weights`` in blocks so small that BLAS starts no threads for them."""
-    block = max(1, _ONE_THREAD // weights.size)
-    if len(rows) <= block:
-        return rows @ weights
-    whole = len(rows) // block * block
-    result = np.empty((len(rows), weights.shape[1]), np.float32)
-    blocks = rows[:whole].reshape(-1, block, rows.shape[1])
-    np.matmul(blocks, weights, out=result[:whole].reshape(-1, block, weights.shape[1]))
-    np.matmul(rows[whole:], weights, out=result[whole:])
+# numba widens sums of small numbers to 64 bits. Narrowed at once, four times as many fit in a vector.
+
+
+@compiled
+def _read(words, starts, lengths, texts, filters, layers, verdict):
+    """(texts, 3): the network's outputs."""
+    of_clause, of_context, of_text = layers
+    weights, bias = verdict
+    result = np.empty((texts[-1] + 1, len(bias)))
+    pooled = np.empty(2 * WIDTH, np.int16)
+    around = np.empty(3 * WIDTH, np.int16)
+    whole = np.empty(4 * WIDTH, np.int16)
+    told = np.empty(WIDTH, np.int32)
+    strongest = np.empty(WIDTH, np.int32)
+    total = np.empty(WIDTH, np.int32)
+    clause = 0
+    for text in range(len(result)):
+        first = clause
+        around[:] = 0
+        strongest[:] = 0
+        total[:] = 0
+        inside = True
+        while inside:
+            # A clause is read when the next one is known, of which the last has none.
+            inside = clause < len(texts) and texts[clause] == text
+            if inside:
+                _pool(words, starts[clause], lengths[clause], filters, pooled)
+                _clause_layer(pooled, of_clause, told)
+                clause += 1
+            else:
+                told[:] = 0
+            for i in range(WIDTH):
+                around[i] = around[WIDTH + i]
+                around[WIDTH + i] = around[2 * WIDTH + i]
+                around[2 * WIDTH + i] = told[i]
+            if clause > first + inside:
+                _context_layer(around, of_context, told)
+                for i in range(WIDTH):
+                    strongest[i] = max(strongest[i], told[i])
+                    total[i] += told[i]
+        count = np.float32(clause - first + 1)
+        for i in range(WIDTH):
+            whole[i] = strongest[i]
+            whole[WIDTH + i] = np.int16(np.floor(np.float32(total[i]) / count))
+            whole[2 * WIDTH + i] = np.int16(min(total[i] // SUM_SHARE, MAX_ANSWER))
+            whole[3 * WIDTH + i] = told[i]
+        _text_layer(whole, of_text, told)
+        for i in range(len(bias)):
+            result[text, i] = bias[i]
+            for k in range(WIDTH):
+                result[text, i] += told[k] * weights[k, i]
     return result
+
+
+@compiled
+def _pool(words, start, length, filters, pooled):
+    """What a clause keeps of the filters: the strongest answer, in quarters, and the mean."""
+    before, at, behind = filters
+    strongest, total = pooled[:WIDTH], pooled[WIDTH:]
+    pooled[:] = 0
+    for word in range(start, start + length):
+        a, b, c = words[word - 1], words[word], words[word + 1]
+        for i in range(WIDTH):
+            answer = np.int16(before[a, i] + at[b, i] + behind[c, i])
+            answer = np.int16(min(max(answer, np.int16(0)), np.int16(MAX_FILTER)))
+            strongest[i] = max(strongest[i], answer)
+            total[i] = np.int16(total[i] + answer)
+    share = np.float32(1) / np.float32(length + 2)
+    for i in range(WIDTH):
+        strongest[i] >>= 2
+        mean = np.floor(np.float32(total[i]) * share)
+        total[i] = np.int16(min(mean, np.float32(MAX_ANSWER)))
+
+
+def _layer(inputs: int) -> Callable:
+    """A layer with so many inputs, at most ``MAX_ANSWER`` each."""
+
+    @compiled
+    def answer(row, layer, answers):
+        for i in range(WIDTH):
+            told = np.int32(0)
+            for k in range(inputs):
+                told = np.int32(told + np.int32(row[k]) * np.int32(layer.weights[i, k]))
+            answers[i] = told
+        for i in range(WIDTH):
+            told = np.floor(np.float32(np.int32(answers[i] + layer.bias[i])) * layer.scale[i])
+            answers[i] = np.int32(min(max(told, np.float32(0)), np.float32(MAX_ANSWER)))
+
+    return answer
+
+
+_clause_layer, _context_layer, _text_layer = (_layer(n * WIDTH) for n in (2, 3, 4))
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -173,6 +205,8 @@ def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 @cache
 def network() -> Network:
-    """The network that comes with the package, read when it is first needed."""
+    """The network that comes with the package, read and compiled when it is first needed."""
     with (resources.files("fas_plugin.rewards") / "judge.npz").open("rb") as file:
-        return Network(dict(np.load(file, allow_pickle=False)))
+        result = Network(dict(np.load(file, allow_pickle=False)))
+    result.outputs(["."])
+    return result

@@ -6,86 +6,85 @@ end, where conclusions stand. Their sum is divided by the square root of the num
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from fas_plugin.rewards.words import MARGIN, Cut, first_clauses
+from fas_plugin.rewards.compiled import compiled
+from fas_plugin.rewards.words import Cut
 
+#: The number of the padding around each text, as in ``rewards.words``.
+_PADDING = 0
 #: Words at the end of a text that count once more, the added line's end included.
 END = 13
-#: Bits of a place in the table of pairs.
-_PLACE = 18
-#: Bits of a pair's number.
-_NUMBER = 20
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+#: Bits of a place in the table of pairs, and of a word's or pair's number.
+_PLACE, _NUMBER = 18, 20
+_FACTOR, _UNUSED = np.uint64(0x9E3779B97F4A7C15), np.uint64(64 - _PLACE)
 
 
-class Extent(NamedTuple):
-    """Where texts stand in ``Cut.words``: their first words, how many, and (texts, END) last ones.
-
-    Texts that are shorter than END have paddings, whose place is 0, in front of their last words.
-    """
-
-    first: np.ndarray
-    count: np.ndarray
-    last: np.ndarray
+@compiled
+def pair_key(word, next_word):
+    """A number for two neighbours, or arrays of them."""
+    return word << _NUMBER | next_word
 
 
-def extent(cut: Cut) -> Extent:
-    first = cut.starts.take(first_clauses(cut))
-    behind = np.append(first[1:], len(cut.words)) - MARGIN
-    last = behind[:, None] - np.arange(END, 0, -1)
-    return Extent(first, behind - first, np.where(last < first[:, None], 0, last))
-
-
-def pair_keys(words: np.ndarray) -> np.ndarray:
-    """A number for each word (along the last axis) and its right neighbour."""
-    return words[..., :-1] << 20 | words[..., 1:]
-
-
-def pair_places(keys: np.ndarray) -> np.ndarray:
-    """Where pairs stand in the table; of those that have the same place one can be known."""
-    return ((keys.view(np.uint64) * _FACTOR) >> np.uint64(64 - _PLACE)).view(np.int64)
+@compiled
+def pair_place(key):
+    """Where a pair stands in the table; of those that have the same place one can be known."""
+    return np.int64((np.uint64(key) * _FACTOR) >> _UNUSED)
 
 
 class Phrases:
     """The weights of words and pairs, as whole numbers. ``judge.npz`` holds them."""
 
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
-        keys = weights["pairs"].astype(np.int64)
-        places = pair_places(keys)
         #: A pair's key and, in the lower bits, its number; 0 is the number of those not known.
-        self._table = np.full(1 << _PLACE, -1)
-        self._table[places] = keys << _NUMBER | np.arange(1, len(keys) + 1)
-        # A table per class: sums along one dimension are much the faster ones.
-        self._words, self._pairs, self._end_words, self._end_pairs = (
-            [np.ascontiguousarray(column, np.int32) for column in weights[f"{name}_weights"].T]
-            for name in ("word", "pair", "end_word", "end_pair")
+        self._table = _enter(weights["pairs"].astype(np.int64))
+        # What a word or pair counts anywhere, and besides at the end, side by side.
+        self._words, self._pairs = (
+            np.hstack([weights[f"{name}_weights"], weights[f"end_{name}_weights"]]).astype(np.int32)
+            for name in ("word", "pair")
         )
         self._bias = weights["phrase_bias"].astype(np.float64)
         self._scale = float(weights["phrase_scale"])
 
     def outputs(self, cut: Cut) -> np.ndarray:
         """(texts, classes): what speaks for each class, in whole numbers."""
-        first, count, last = extent(cut)
-        words, pairs = cut.words, self._known(pair_keys(cut.words))
-        # A padding at the end makes them as many; no known pair begins with one.
-        pairs = np.append(pairs, 0)
-        end_words, end_pairs = words.take(last), pairs.take(last[:, :-1])
-        share = np.sqrt(count.astype(np.float64))
-        end_share = np.sqrt(np.minimum(count, END).astype(np.float64))
-        result = np.empty((len(first), len(self._words)))
-        for i in range(len(self._words)):
-            told = np.add.reduceat(self._words[i].take(words) + self._pairs[i].take(pairs), first)
-            end = self._end_words[i].take(end_words).sum(1)
-            end += self._end_pairs[i].take(end_pairs).sum(1)
-            result[:, i] = told / share + end / end_share
-        return np.floor(result * self._scale + self._bias)
+        count = int(cut.texts[-1]) + 1
+        told = _add_up(cut.words, count, self._table, self._words, self._pairs)
+        told *= self._scale
+        told += self._bias
+        return np.floor(told, out=told)
 
-    def _known(self, keys: np.ndarray) -> np.ndarray:
-        """The numbers of pairs."""
-        entries = self._table.take(pair_places(keys))
-        entries ^= keys << _NUMBER
-        entries[entries >> _NUMBER != 0] = 0
-        return entries
+
+@compiled
+def _enter(keys):
+    table = np.full(1 << _PLACE, -1)
+    for pair in range(len(keys)):
+        table[pair_place(keys[pair])] = keys[pair] << _NUMBER | (pair + 1)
+    return table
+
+
+@compiled
+def _add_up(words, texts, table, of_words, of_pairs):
+    """(texts, classes): the weights of all words and pairs and the further ones of those at the end."""
+    classes = of_words.shape[1] // 2
+    result = np.empty((texts, classes))
+    sums = np.empty(2 * classes, np.int64)
+    behind = 0  # the padding behind the text
+    for text in range(texts):
+        first = behind + 1
+        behind = first
+        while words[behind] != _PADDING:
+            behind += 1
+        count = behind - first
+        sums[:] = 0
+        for at in range(first, behind):
+            word = words[at]
+            key = pair_key(word, words[at + 1])
+            entry = table[pair_place(key)]
+            pair = entry & ((1 << _NUMBER) - 1) if entry >> _NUMBER == key else 0
+            for i in range(2 * classes if at >= behind - END else classes):
+                sums[i] += of_words[word, i] + of_pairs[pair, i]
+        for i in range(classes):
+            end = sums[classes + i] / np.sqrt(min(count, END))
+            result[text, i] = sums[i] / np.sqrt(count) + end
+    return result

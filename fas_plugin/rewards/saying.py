@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from fas_plugin.answer import class_of_wording
-from fas_plugin.rewards.network import OUTPUTS
 
+#: What a text can argue for, in the order of the judge's outputs.
+OUTPUTS = ("real", "spoof", "none")
 #: Characters.
 LONGEST = 80
 #: What the rules' class gains, as a natural logarithm of odds.

@@ -12,14 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fas_plugin.labels import FasClass
-from fas_plugin.rewards.network import OUTPUTS, network
-from fas_plugin.rewards.saying import LONGEST, said
-from fas_plugin.rewards.words import MARGIN, fold, fold_lengths
+from fas_plugin.rewards.saying import LONGEST, OUTPUTS, said
+
+if TYPE_CHECKING:
+    from fas_plugin.rewards.network import Network
 
 #: Only the end of a longer reasoning is read, where conclusions stand. Characters.
 MAX_REASONING = 20_000
@@ -52,6 +53,13 @@ class Stance:
     cls: FasClass | None
     confidence: float
     evidence: tuple[Span, ...]
+
+
+def network() -> Network:
+    """The judge's network, with its compiler: they load for longer than the rest of the package."""
+    from fas_plugin.rewards.network import network
+
+    return network()
 
 
 def classes(reasonings: Sequence[str]) -> list[FasClass | None]:
@@ -96,7 +104,8 @@ def _odds(texts: Sequence[str], *, rules: bool = True) -> np.ndarray:
 
     Without ``rules``, of the network alone: for parts of a text that is too long for the rules.
     """
-    odds = network().outputs(texts) / np.float32(network().unit)
+    reader = network()
+    odds = reader.outputs(texts) / reader.unit
     return odds + said(texts) if rules else odds
 
 
@@ -107,17 +116,7 @@ def _lean(odds: Sequence[float]) -> float:
 
 def _clauses(text: str) -> list[tuple[int, int]]:
     """Start and end of each clause, without white space and marks around it."""
-    cut = network().cut([text])
-    starts = [int(cut.places[at]) - MARGIN for at in cut.starts]
-    if fold(text) is not text:  # from places in the folded text to places in the text
-        folded = list(accumulate(fold_lengths(text)))
-        back = [0] * (folded[-1] + 2 if folded else 2)
-        at = 0
-        for place in range(len(back)):
-            while at < len(folded) and folded[at] <= place:
-                at += 1
-            back[place] = at
-        starts = [back[min(start, len(back) - 1)] for start in starts]
+    starts = network().vocabulary.clause_starts(text)
     spans = []
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         piece = text[start:end]

@@ -14,24 +14,25 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fas_plugin.rewards.compiled import compiled
+
 #: Numbers of the padding between texts and of a word that is not in the vocabulary.
 PADDING, UNKNOWN = 0, 1
-#: Paddings around each text; as far as a word's surroundings reach.
-MARGIN = 1
 #: A longer clause is cut. Words.
 MAX_CLAUSE = 24
 
 _LETTER, _MARK, _BREAK, _PADDING = 1, 2, 3, 4
-_KINDS = bytearray(256)
-for _kind, _characters in (
-    (_LETTER, "abcdefghijklmnopqrstuvwxyz0123456789"),
-    (_MARK, "/%*|#~"),
-    (_BREAK, '.,;:!?()"=\n'),
-    (_PADDING, "\0"),
-):
-    for _character in _characters:
-        _KINDS[ord(_character)] = _kind
-_LOWER = bytes(range(256)).lower().translate(bytes.maketrans(b"123456789", b"0" * 9))
+_KINDS = np.zeros(256, np.uint8)
+_KINDS[[c for c in range(128) if chr(c).isalnum()]] = _LETTER
+_KINDS[[ord(c) for c in "/%*|#~"]] = _MARK
+_KINDS[[ord(c) for c in '.,;:!?()"=\n']] = _BREAK
+_KINDS[0] = _PADDING
+#: How each character reads: in lower case, and 0 for every digit.
+_READ = np.arange(256, dtype=np.uint64)
+_READ[ord("A") : ord("Z") + 1] += ord("a") - ord("A")
+_READ[ord("0") : ord("9") + 1] = ord("0")
+_DASH, _SPACE, _LINE = (ord(c) for c in "- \n")
+_SEMICOLON = np.frombuffer(b";", np.uint8)
 
 _QUOTES = {
     **dict.fromkeys("“”„«»「」『』", '"'),
@@ -94,15 +95,15 @@ def fold_lengths(text: str) -> list[int]:
 #: An unknown word may lose so many letters at its end, and keeps at least so many.
 _MAX_ENDING, _MIN_STEM = 3, 4
 #: An entry of the vocabulary's table has a word's number in these bits and its hash in the others.
-_LOW = np.uint64((1 << 20) - 1)
+_NUMBER = np.uint64((1 << 20) - 1)
 
 
 class Cut(NamedTuple):
     """Texts, cut.
 
     Attributes:
-        words: number of each word; ``MARGIN`` paddings stand before, between and after the texts.
-        places: where each word starts in the joined text, in bytes.
+        words: number of each word; a padding stands before, between and after the texts.
+        places: where each word starts in the joined text, in characters.
         starts, lengths: of each clause, in words. A text has at least one clause.
         texts: the index of each clause's text.
     """
@@ -114,129 +115,127 @@ class Cut(NamedTuple):
     texts: np.ndarray
 
 
-def first_clauses(cut: Cut) -> np.ndarray:
-    """The index of each text's first clause."""
-    return np.append(0, np.flatnonzero(cut.texts[1:] != cut.texts[:-1]) + 1)
-
-
 class Vocabulary:
-    """Known words, found by a hash of their first 16 letters and their length."""
-
-    #: Bits of a place in the table, and places that a word can have.
-    _PLACE, _TURNS = 18, 3
+    """Known words, found by a hash."""
 
     def __init__(self, words: Sequence[str]) -> None:
         """Args: words: each of letters and zeros, or one mark; the first two are never looked up."""
-        self._table = np.zeros(1 << self._PLACE, np.uint64)
-        raw = _joined([" ".join(words[UNKNOWN + 1 :])])
-        places, kinds, ends = _places(raw)
-        inside = kinds != _PADDING
-        keys = _hash(_eights(raw), places[inside], ends[inside])[: len(words) - 2]
-        entries = keys & ~_LOW | np.arange(2, len(words), dtype=np.uint64)
-        for turn in range(self._TURNS):  # the first comer gets the place
-            slots = self._slots(keys, turn)
-            left = (self._table[slots] == 0) & ~np.isin(entries, self._table)
-            slots, first = np.unique(slots[left], return_index=True)
-            self._table[slots] = entries[left][first]
+        known = words[UNKNOWN + 1 :]
+        ends = np.cumsum([len(word) + 1 for word in known]) - 1
+        starts = ends - [len(word) for word in known]
+        size = 1 << (4 * len(known)).bit_length()
+        self._table = _enter(_bytes(" ".join(known)), starts, ends, size)
 
     def cut(self, texts: Sequence[str]) -> Cut:
         """Numbers of words, and clauses."""
-        raw = _joined([fold(text) for text in texts])
-        places, kinds, ends = _places(raw)
-        padding = kinds == _PADDING
-        words = self._find(raw, places, ends)
-        words[padding] = PADDING
-        closing = kinds == _BREAK
-        last = np.flatnonzero(closing)
-        opening = np.empty_like(closing)
-        opening[0] = False
-        opening[1:] = (closing | padding)[:-1] & ~padding[1:]
-        starts = np.flatnonzero(opening)
-        lengths = last - starts + 1
-        belongs = np.cumsum(padding)[starts] // MARGIN - 1
-        if lengths.max() > MAX_CLAUSE:
-            pieces = -(-lengths // MAX_CLAUSE)
-            piece = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-            starts = np.repeat(starts, pieces) + piece * MAX_CLAUSE
-            lengths = np.minimum(np.repeat(lengths, pieces) - piece * MAX_CLAUSE, MAX_CLAUSE)
-            belongs = np.repeat(belongs, pieces)
-        return Cut(words, places, starts, lengths, belongs)
+        folded = "\n\0".join([fold(text) for text in texts])
+        return Cut(*_cut(_bytes(f"\0{folded}\n\0"), self._table))
 
-    def _slots(self, keys: np.ndarray, turn: int) -> np.ndarray:
-        """Where words are looked for in the ``turn``-th place."""
-        return (keys << np.uint64(8 * turn) >> np.uint64(64 - self._PLACE)).view(np.int64)
-
-    def _find(self, raw: bytes, places: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Numbers of words; an unknown one counts as what is left without up to three letters."""
-        eights = _eights(raw)
-        words = self._number(_hash(eights, places, ends))
-        missing = np.flatnonzero(words == UNKNOWN)
-        missing = missing[(ends - places).take(missing) > _MIN_STEM]
-        if len(missing):
-            starts = places.take(missing)[:, None]
-            stems = ends.take(missing)[:, None] - np.arange(1, _MAX_ENDING + 1)
-            found = self._number(_hash(eights, starts, stems).ravel()).reshape(stems.shape)
-            found[stems - starts < _MIN_STEM] = UNKNOWN
-            first = np.argmax(found != UNKNOWN, axis=1)
-            words[missing] = found[np.arange(len(missing)), first]
-        return words
-
-    def _number(self, keys: np.ndarray) -> np.ndarray:
-        entries = self._table.take(self._slots(keys, 0))
-        missing = np.flatnonzero((entries ^ keys) > _LOW)
-        for turn in range(1, self._TURNS):
-            wanted = keys.take(missing)
-            found = self._table.take(self._slots(wanted, turn))
-            entries[missing] = found
-            missing = missing[(found ^ wanted) > _LOW]
-        entries &= _LOW
-        entries[missing] = UNKNOWN
-        return entries.view(np.int64)
+    def clause_starts(self, text: str) -> list[int]:
+        """Where each clause of ``text`` starts, in characters."""
+        cut = self.cut([text])
+        folded = cut.places[cut.starts] - 1
+        if fold(text) is text:
+            return folded.tolist()
+        behind = np.cumsum(fold_lengths(text))  # each character
+        return np.searchsorted(behind, folded, side="right").clip(max=len(text)).tolist()
 
 
-#: A line's end within a sentence, or before another one. What is replaced keeps its length.
-_LINE = re.compile("\n(?=[a-z\n])")
+def _bytes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("ascii"), np.uint8)
 
 
-def _joined(folded: Sequence[str]) -> bytes:
-    """The texts in lower case, each with a line's end and between paddings."""
-    margin = "\0" * MARGIN
-    text = margin + f"\n{margin}".join(folded) + f"\n{margin}"
-    text = _LINE.sub(" ", text).replace(" - ", " ; ").replace("--", "; ")
-    return text.encode("ascii").translate(_LOWER)
+@compiled
+def _cut(raw, table):
+    """The fields of ``Cut`` for texts that each stand between paddings and end with a line's end."""
+    most = len(raw)
+    words, places = np.empty(most, np.int64), np.empty(most, np.int64)
+    starts, lengths = np.empty(most, np.int64), np.empty(most, np.int64)
+    texts = np.empty(most, np.int64)
+    count = clauses = opened = at = 0
+    text = -1
+    while at < most:
+        place = at
+        kind = _KINDS[raw[place]]
+        at += 1
+        if kind == _LETTER:
+            while _KINDS[raw[at]] == _LETTER:
+                at += 1
+            number = _number(raw, place, at, table)
+        elif kind == _PADDING:
+            number = PADDING
+        elif raw[place] == _DASH:
+            if raw[at] == _DASH:
+                at += 1
+            elif not (_is_blank(raw, place - 1) and _is_blank(raw, at)):
+                continue
+            kind = _BREAK
+            number = _find(table, _key(_SEMICOLON, 0, 1))
+        elif kind == 0 or _is_blank(raw, place):
+            continue
+        else:
+            number = _find(table, _key(raw, place, at))
+        words[count], places[count] = number, place
+        count += 1
+        if kind == _PADDING:
+            opened = count
+            text += 1
+        elif kind == _BREAK or count - opened == MAX_CLAUSE:
+            starts[clauses], lengths[clauses], texts[clauses] = opened, count - opened, text
+            clauses += 1
+            opened = count
+    return words[:count], places[:count], starts[:clauses], lengths[:clauses], texts[:clauses]
 
 
-def _places(raw: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Start, kind and end of each word and mark, in bytes."""
-    kinds = np.frombuffer(raw.translate(bytes(_KINDS)), np.uint8)
-    letter, mark = kinds == _LETTER, kinds > _LETTER
-    starts = mark.copy()
-    starts[1:] |= letter[1:] > letter[:-1]  # the text starts and ends with a padding
-    ends = mark.copy()
-    ends[:-1] |= letter[:-1] > letter[1:]
-    places = np.flatnonzero(starts)
-    return places, kinds.take(places), np.flatnonzero(ends) + 1
+@compiled
+def _is_blank(raw, at):
+    """Whether there is a space, or a line's end within a sentence or before another one."""
+    if raw[at] == _LINE:
+        return raw[at + 1] == _LINE or ord("a") <= raw[at + 1] <= ord("z")
+    return raw[at] == _SPACE
 
 
-_MASKS = np.array([(1 << (8 * i)) - 1 for i in range(9)], np.uint64)
+@compiled
+def _number(raw, start, end, table):
+    """The number of a word. An unknown one counts as what is left without up to three letters."""
+    number = _find(table, _key(raw, start, end))
+    stem = end - 1
+    while number == UNKNOWN and stem >= end - _MAX_ENDING and stem - start >= _MIN_STEM:
+        number = _find(table, _key(raw, start, stem))
+        stem -= 1
+    return number
 
 
-def _eights(raw: bytes) -> np.ndarray:
-    """For each place in ``raw``, and eight behind it, the next eight bytes as one number."""
-    return np.ndarray((len(raw) + 9,), "<u8", raw + bytes(16), strides=(1,))
+@compiled
+def _key(raw, start, end):
+    """64 bits that hardly any two words share."""
+    key = np.uint64(end - start)
+    for at in range(start, end):
+        key = (key ^ _READ[raw[at]]) * np.uint64(0x9E3779B97F4A7C15)
+    key ^= key >> np.uint64(29)
+    key *= np.uint64(0xBF58476D1CE4E5B9)
+    return key ^ (key >> np.uint64(32))
 
 
-def _hash(eights: np.ndarray, places: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """64 bits of each word, not all of the upper ones 0."""
-    lengths = ends - places
-    mixed = eights.take(places) & _MASKS.take(lengths, mode="clip")
-    mixed *= np.uint64(0x9E3779B97F4A7C15)
-    second = eights.take(places + 8) & _MASKS.take(lengths - 8, mode="clip")
-    second *= np.uint64(0xC2B2AE3D27D4EB4F)
-    mixed ^= second
-    mixed ^= lengths.view(np.uint64) * np.uint64(0x165667B19E3779F9)
-    mixed ^= mixed >> np.uint64(29)
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(32)
-    mixed |= _LOW + np.uint64(1)
-    return mixed
+@compiled
+def _find(table, key):
+    """The number of the word that has ``key``."""
+    place = np.int64(key) & (len(table) - 1)
+    while table[place]:
+        if table[place] ^ key <= _NUMBER:
+            return np.int64(table[place] & _NUMBER)
+        place = (place + 1) & (len(table) - 1)
+    return UNKNOWN
+
+
+@compiled
+def _enter(raw, starts, ends, size):
+    """The table that ``_find`` looks into, of words that start and end at these places."""
+    table = np.zeros(size, np.uint64)
+    for word in range(len(starts)):
+        key = _key(raw, starts[word], ends[word])
+        place = np.int64(key) & (size - 1)
+        while table[place]:
+            place = (place + 1) & (size - 1)
+        table[place] = (key & ~_NUMBER) | np.uint64(UNKNOWN + 1 + word)
+    return table

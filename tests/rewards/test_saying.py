@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from fas_plugin.labels import FasClass
 from fas_plugin.rewards import stance
-from fas_plugin.rewards.network import OUTPUTS
-from fas_plugin.rewards.saying import LONGEST, WEIGHT, said
+from fas_plugin.rewards.saying import LONGEST, OUTPUTS, WEIGHT, said
 
 
 @pytest.mark.parametrize(

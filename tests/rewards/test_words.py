@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fas_plugin.rewards.words import (
-    MARGIN,
     MAX_CLAUSE,
     PADDING,
     UNKNOWN,
@@ -39,8 +38,7 @@ NUMBERS = {word: i + 2 for i, word in enumerate(WORDS)}
 def slow(text):
     """Numbers and clause lengths of one text."""
     plain = (
-        re.sub("\n(?=[a-z\n])", " ", fold(text) + "\n\0")[:-2]
-        .replace(" - ", " ; ")
+        re.sub(" -(?= )", " ;", re.sub("\n(?=[a-z\n])", " ", fold(text) + "\n\0"))[:-2]
         .replace("--", "; ")
         .lower()
         + "\n"
@@ -48,18 +46,11 @@ def slow(text):
     tokens = re.findall(r'[a-z0-9]+|[/%*|#~.,;:!?()"=\n]', re.sub("[0-9]", "0", plain))
     numbers, lengths, length = [], [], 0
     for token in tokens:
-        # The hash sees 16 letters and the length.
-        known = [
-            n for word, n in NUMBERS.items() if (word[:16], len(word)) == (token[:16], len(token))
-        ]
+        known = NUMBERS.get(token)
         for cut in range(1, 4):
             if not known and token[0].isalnum() and len(token) - cut >= 4:
-                known = [
-                    n
-                    for word, n in NUMBERS.items()
-                    if (word[:16], len(word)) == (token[:-cut][:16], len(token) - cut)
-                ]
-        numbers.append(known[0] if known else UNKNOWN)
+                known = NUMBERS.get(token[:-cut])
+        numbers.append(known or UNKNOWN)
         length += 1
         if length == MAX_CLAUSE or token in '.,;:!?()"=\n':
             lengths.append(length)
@@ -104,10 +95,10 @@ TEXTS = st.lists(st.lists(PIECES, max_size=15).map(lambda p: "".join(p)), min_si
 @given(TEXTS)
 def test_a_batch_is_cut_as_its_texts_are_by_hand(texts):
     cut = VOCABULARY.cut(texts)
-    expected, lengths, owners = [PADDING] * MARGIN, [], []
+    expected, lengths, owners = [PADDING], [], []
     for i, text in enumerate(texts):
         numbers, own = slow(text)
-        expected += numbers + [PADDING] * MARGIN
+        expected += [*numbers, PADDING]
         lengths += own
         owners += [i] * len(own)
     assert cut.words.tolist() == expected
@@ -117,6 +108,16 @@ def test_a_batch_is_cut_as_its_texts_are_by_hand(texts):
         [np.arange(s, s + n) for s, n in zip(cut.starts, cut.lengths, strict=True)]
     )
     assert covered.tolist() == [i for i, number in enumerate(expected) if number != PADDING]
+
+
+@given(st.lists(PIECES, max_size=15).map(lambda p: "".join(p)))
+def test_clauses_start_at_the_same_words_of_the_text_itself(text):
+    starts = VOCABULARY.clause_starts(text)
+    folded = VOCABULARY.clause_starts(fold(text))
+    assert len(starts) == len(folded) == len(slow(text)[1])
+    for start, place in zip(starts, folded, strict=True):
+        if start < len(text):
+            assert len(fold(text[:start])) <= place < len(fold(text[: start + 1]))
 
 
 @given(st.text())
@@ -132,10 +133,7 @@ def test_every_known_word_is_found_and_no_other():
         {"".join(chance.choices("aeioulnrst", k=chance.randrange(4, 13))) for _ in range(25_000)}
     )
     vocabulary = Vocabulary(["<padding>", "<unknown>", *words])
-    numbers = vocabulary.cut([" ".join(words)]).words[MARGIN : -MARGIN - 1]
-    found = numbers == np.arange(2, len(words) + 2)
-    assert found.mean() > 0.998  # all of a word's places in the table may be taken
-    other = vocabulary.cut([" ".join(f"q{word[::-1]}q" for word in words)]).words[
-        MARGIN : -MARGIN - 1
-    ]
+    numbers = vocabulary.cut([" ".join(words)]).words[1:-2]
+    assert numbers.tolist() == list(range(2, len(words) + 2))
+    other = vocabulary.cut([" ".join(f"q{word[::-1]}q" for word in words)]).words[1:-2]
     assert (other == UNKNOWN).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -283,9 +284,12 @@ class _Video:
         if not ordered or not MAX_FRAMES >= len(entries) >= stream.frames > 0:
             return []
         length = self.path.stat().st_size
-        if any(not entry.size or entry.pos + entry.size > length for entry in entries):
-            return []
-        return [(entry.timestamp, entry.is_keyframe) for entry in entries]
+        listed = []
+        for entry in entries:
+            if not entry.size or entry.pos + entry.size > length:
+                return []
+            listed.append((entry.timestamp, entry.is_keyframe))
+        return listed
 
     def _check_duration(self, container, stream, times: list[int]) -> None:
         """Containers that announce no number of frames announce how long they are."""
@@ -314,9 +318,10 @@ class _Video:
         decoder: Iterator[av.VideoFrame] = iter(())
         reached = -2  # index of the frame that the decoder gave last; far from all at first
         for index in wanted:
-            start = max((key for key in key_positions if key <= index), default=None)
-            if start is None:
+            before = bisect_right(key_positions, index)
+            if not before:
                 return None
+            start = key_positions[before - 1]
             if not start <= reached + 1 <= index:
                 container.seek(times[start], stream=stream)
                 decoder, reached = container.decode(stream), start - 1

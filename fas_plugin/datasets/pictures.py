@@ -12,16 +12,17 @@ import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-#: Kept, and without threads of its own: making a converter for every frame takes longer than converting.
-_CONVERTER = VideoReformatter()
-#: Planar formats of 8 bits: pixels that share a colour across and down, and the format with all colours.
+#: Of whole frames and of pieces. Kept, and without threads of their own: making a converter for every
+#: frame takes longer than converting.
+_WHOLE, _PIECES = VideoReformatter(), VideoReformatter()
+#: Planar formats of 8 bits: pixels that share a colour, across and down.
 _PLANAR = {
-    "yuv420p": (2, 2, "yuv444p"),
-    "yuv422p": (2, 1, "yuv444p"),
-    "yuv444p": (1, 1, "yuv444p"),
-    "yuvj420p": (2, 2, "yuvj444p"),
-    "yuvj422p": (2, 1, "yuvj444p"),
-    "yuvj444p": (1, 1, "yuvj444p"),
+    "yuv420p": (2, 2),
+    "yuv422p": (2, 1),
+    "yuv444p": (1, 1),
+    "yuvj420p": (2, 2),
+    "yuvj422p": (2, 1),
+    "yuvj444p": (1, 1),
 }
 #: Side from which on what is scaled down is halved first: that takes half the time.
 _HALVED_FROM = 800
@@ -85,22 +86,29 @@ class VideoPicture:
 
     def cut(self, area: Area, size: tuple[int, int]) -> np.ndarray:
         """As :meth:`Picture.cut`. The area is widened to whole samples of colour, by a pixel at most."""
-        if self._frame.format.name not in _PLANAR:
+        frame = self._frame
+        if frame.format.name not in _PLANAR:
             return Pixels(self._rgb).cut(area, size)
-        across, down, every_colour = _PLANAR[self._frame.format.name]
-        left, top = area.left // across, area.top // down
-        right, bottom = -(-area.right // across), -(-area.bottom // down)
-        piece = av.VideoFrame(*size, every_colour)
-        piece.colorspace, piece.color_range = self._frame.colorspace, self._frame.color_range
-        brightness, *colours = map(_samples, self._frame.planes)
-        out, *colours_out = map(_samples, piece.planes)
-        scaled(brightness[top * down : bottom * down, left * across : right * across], size, out)
-        for samples, out in zip(colours, colours_out, strict=True):
-            _scaled_colour(samples[top:bottom, left:right], size, out)
-        # By way of planes: FFmpeg takes five times as long to RGB whose colours stand side by side.
-        green, blue, red = map(
-            _samples, _CONVERTER.reformat(piece, format="gbrp", threads=1).planes
+        across, down = _PLANAR[frame.format.name]
+        left, top = area.left // across * across, area.top // down * down
+        right = min(-(-area.right // across) * across, frame.width)
+        bottom = min(-(-area.bottom // down) * down, frame.height)
+        piece = av.VideoFrame(right - left, bottom - top, frame.format.name)
+        piece.colorspace, piece.color_range = frame.colorspace, frame.color_range
+        for i, (source, copy) in enumerate(zip(frame.planes, piece.planes, strict=True)):
+            x, y = (left // across, top // down) if i else (left, top)
+            copy_samples = _samples(copy)
+            height, width = copy_samples.shape
+            copy_samples[:] = _samples(source)[y : y + height, x : x + width]
+        # Planes of RGB: FFmpeg scales the colours of what stands side by side worse, to save time.
+        scaled_piece = _PIECES.reformat(
+            piece,
+            *size,
+            format="gbrp",
+            interpolation="AREA" if size[0] < piece.width else "BICUBIC",
+            threads=1,
         )
+        green, blue, red = map(_samples, scaled_piece.planes)
         return cv2.merge([red, green, blue])
 
 
@@ -111,25 +119,16 @@ def _samples(plane: av.video.plane.VideoPlane) -> np.ndarray:
 
 
 def _rgb(frame: av.VideoFrame) -> np.ndarray:
-    return _CONVERTER.reformat(frame, format="rgb24", threads=1).to_ndarray()
+    return _WHOLE.reformat(frame, format="rgb24", threads=1).to_ndarray()
 
 
-def scaled(image: np.ndarray, size: tuple[int, int], out: np.ndarray | None = None) -> np.ndarray:
+def scaled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """An image in another size (width, height): means where it becomes smaller, else cubic."""
     height, width = image.shape[:2]
     smaller = size[0] < width
     if 2 * size[0] <= width and min(width, height) >= _HALVED_FROM:
         image = halved(image)
-    return cv2.resize(
-        image, size, dst=out, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    )
-
-
-def _scaled_colour(samples: np.ndarray, size: tuple[int, int], out: np.ndarray) -> None:
-    """The same for colour, of which the video holds so little that the fastest way will do."""
-    while 2 * size[0] <= samples.shape[1] and 2 * size[1] <= samples.shape[0]:
-        samples = halved(samples)
-    cv2.resize(samples, size, dst=out, interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
 
 
 def halved(image: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ from fas_plugin.labels import FasClass
 logger = logging.getLogger(__name__)
 
 #: Of the layout of the folder and of what is done to images; another one is another setting.
-VERSION = 4
+VERSION = 5
 #: Reasons that the summary keeps; all are counted, and the journal has every one.
 MAX_REASONS = 1000
 #: Image files that are worked on together; a video or HDF5 file is work enough alone.
@@ -390,7 +390,7 @@ def _records(clip: Clip, settings: Settings, out: Path, written: list[Path]) -> 
     style = CROPS["frame" if adapter.cropped else settings.crop]
     images = [(number, clip.folder / clip.frame_media(name)) for number, name in clip.frames]
     media = dict(clip.frames)
-    boxes: Mapping[int, Box] | None = None
+    boxes: Mapping[int, Box] = {}
     fixed: Box | None = None
     turn: int | None = None
     prints: dict[str, str] = {}
@@ -404,7 +404,7 @@ def _records(clip: Clip, settings: Settings, out: Path, written: list[Path]) -> 
         if style.name == "frame":
             box, source = Box(0, 0, picture.width, picture.height), "frame"
         else:
-            known = {frame.index: fixed} if fixed else boxes or {}
+            known = {frame.index: fixed} if fixed else boxes
             box, source = locate(picture, frame.index, known)
         image = crop(picture, box, source, settings.image_size, style)
         content = encode(image, settings.image_format)

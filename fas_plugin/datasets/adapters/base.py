@@ -10,7 +10,7 @@ import fnmatch
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -301,19 +301,53 @@ def find_lists(folder: Path, pattern: str) -> list[Path]:
     return sorted(found)
 
 
-def read_rows(path: Path, separator: str | None, columns: int) -> Iterable[list[int]]:
-    """The rows of an annotation file as integers; rows of another shape are left out."""
-    if path.stat().st_size > MAX_ANNOTATION_BYTES:
-        logger.warning("%s: too large for an annotation, not used", path)
-        return
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        cells = line.split(separator)
-        if len(cells) != columns:
-            continue
+class Annotated(Mapping[int, Box]):
+    """Face boxes by frame, from a text file with a row of numbers per frame, the frame's first.
+
+    A row is read when its frame is asked for; there are hundreds of which two are needed. A row of
+    another shape, or without a box, counts as missing.
+    """
+
+    def __init__(
+        self, path: Path, separator: str | None, columns: int, box: Callable[..., Box | None]
+    ) -> None:
+        """
+        Args:
+            separator: between the numbers of a row; None for white space.
+            columns: numbers in a row.
+            box: makes a box of a row's numbers but the first; None where they hold none.
+        """
+        self._separator, self._columns, self._box = separator, columns, box
+        self._rows: dict[int, str] = {}
+        if path.stat().st_size > MAX_ANNOTATION_BYTES:
+            logger.warning("%s: too large for an annotation, not used", path)
+            return
+        for row in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            frame = _whole((row.split(separator, 1) or [""])[0])
+            if frame is not None:
+                self._rows[frame] = row
+
+    def __getitem__(self, frame: int) -> Box:
+        numbers = [_whole(cell) for cell in self._rows[frame].split(self._separator)]
+        if len(numbers) == self._columns and None not in numbers:
+            box = self._box(*numbers[1:])
+            if box is not None:
+                return box
+        raise KeyError(frame)
+
+    def __iter__(self) -> Iterator[int]:
+        return (frame for frame in self._rows if self.get(frame) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _whole(cell: str) -> int | None:
+    """A number, rounded; None where there is none."""
+    try:
+        return int(cell)
+    except ValueError:
         try:
-            yield list(map(int, cells))
-        except ValueError:  # not whole numbers
-            try:
-                yield [round(float(cell)) for cell in cells]
-            except (ValueError, OverflowError):
-                continue
+            return round(float(cell))
+        except (ValueError, OverflowError):
+            return None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fas_plugin.datasets.adapters.base import (
     Adapter,
+    Annotated,
     Complete,
     DatasetError,
     Named,
@@ -22,7 +23,6 @@ from fas_plugin.datasets.adapters.base import (
     beside,
     by_pattern,
     find_lists,
-    read_rows,
 )
 from fas_plugin.datasets.faces import Box
 from fas_plugin.labels import FasClass
@@ -106,12 +106,15 @@ def _names() -> Iterator[str]:
             yield f"scene01/attack/attack_{start}_{code}_scene01.{suffix}"
 
 
+def _box(left: int, top: int, right: int, bottom: int, *eyes: int) -> Box | None:
+    if right <= left or bottom <= top:
+        return None
+    ax, ay, bx, by = eyes
+    return Box(left, top, right - left, bottom - top, (bx, by, ax, ay) if ax > bx else None)
+
+
 def _boxes(path: Path, width: int, height: int) -> Mapping[int, Box]:
-    return {
-        index: Box(left, top, right - left, bottom - top, (bx, by, ax, ay) if ax > bx else None)
-        for index, left, top, right, bottom, ax, ay, bx, by in read_rows(path, ",", 9)
-        if right > left and bottom > top
-    }
+    return Annotated(path, ",", 9, _box)
 
 
 ADAPTER = Adapter(

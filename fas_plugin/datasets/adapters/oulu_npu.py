@@ -13,12 +13,12 @@ from pathlib import Path
 
 from fas_plugin.datasets.adapters.base import (
     Adapter,
+    Annotated,
     Named,
     NotAClip,
     Place,
     beside,
     by_pattern,
-    read_rows,
     split_of_subject,
 )
 from fas_plugin.datasets.faces import Box, box_from_eyes
@@ -65,12 +65,7 @@ def _names() -> Iterator[str]:
 
 
 def _boxes(path: Path, width: int, height: int) -> Mapping[int, Box]:
-    boxes = {}
-    for index, *eyes in read_rows(path, ",", 5):
-        box = box_from_eyes(*eyes)
-        if box is not None:
-            boxes[index] = box
-    return boxes
+    return Annotated(path, ",", 5, box_from_eyes)
 
 
 ADAPTER = Adapter(

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from fas_plugin.datasets.adapters.base import (
     Adapter,
+    Annotated,
     Exists,
     Named,
     NotAClip,
     Place,
-    read_rows,
     split_of_subject,
     with_split,
 )
@@ -120,10 +120,12 @@ def _annotation(media: str, exists: Exists) -> str | None:
     return None
 
 
+def _box(x: int, y: int, width: int, height: int) -> Box | None:
+    return Box(x, y, width, height) if width > 0 and height > 0 else None
+
+
 def _boxes(path: Path, width: int, height: int) -> Mapping[int, Box]:
-    return {
-        index: Box(x, y, w, h) for index, x, y, w, h in read_rows(path, None, 5) if w > 0 and h > 0
-    }
+    return Annotated(path, None, 5, _box)
 
 
 ADAPTER = Adapter(

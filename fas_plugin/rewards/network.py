@@ -5,8 +5,8 @@ answer and the mean answer of each filter; two layers read a clause and its neig
 the strongest, the mean, the summed and the last answer over its clauses, and two layers decide. What
 ``rewards.phrases`` reads, without any layer, is added.
 
-All numbers are whole and small enough for float32 to hold every sum exactly, so that results depend
-neither on the machine nor on what else is in the batch. ``benchmarks/train_judge.py`` makes the weights.
+All sums are of whole numbers, hence exact, so that results depend neither on the machine nor on what
+else is in the batch. ``benchmarks/train_judge.py`` makes the weights.
 """
 
 from __future__ import annotations

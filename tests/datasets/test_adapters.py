@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fas_plugin.datasets.adapters import ADAPTERS, DatasetError, list_clips
+from fas_plugin.datasets.faces import Box
 
 #: A file as released -> label, subject, split.
 EXAMPLES = {
@@ -105,6 +106,15 @@ def test_only_the_six_rotated_msu_clips_are_turned(ocim):
     turned = [clip for clip in list_clips(ocim, ADAPTERS["M"])[0] if clip.upside_down]
     assert [Path(clip.media).name for clip in turned] == ["real_client003_android_SD_scene01.mp4"]
     assert turned[0].annotation is None  # its shipped boxes are unreliable
+
+
+def test_annotations_are_boxes_by_frame_and_broken_rows_are_left_out(tmp_path):
+    annotation = tmp_path / "clip.face"
+    rows = ("0 10 20 30 40", "1 x 2 3 4", "2 1 2 0 0", "", "3.0 4.6 5 6 1e1", "4 1 2 3", "inf 1 2 3 4")
+    annotation.write_text("\n".join(rows))
+    boxes = ADAPTERS["I"].boxes(annotation, 320, 240)
+    assert dict(boxes) == {0: Box(10, 20, 30, 40), 3: Box(5, 5, 6, 10)}
+    assert len(boxes) == 2 and 1 not in boxes and boxes.get(2) is None and boxes.get(9) is None
 
 
 @pytest.mark.parametrize("domain", ADAPTERS)

@@ -1,5 +1,5 @@
-"""Requests that arrive together are scored together: the judge reads twenty texts in little more time
-than one."""
+"""Requests that arrive together are scored together: scored each at its turn, between the server's other
+work, they take twice the processor time."""
 
 from __future__ import annotations
 

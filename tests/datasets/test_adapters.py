@@ -110,7 +110,15 @@ def test_only_the_six_rotated_msu_clips_are_turned(ocim):
 
 def test_annotations_are_boxes_by_frame_and_broken_rows_are_left_out(tmp_path):
     annotation = tmp_path / "clip.face"
-    rows = ("0 10 20 30 40", "1 x 2 3 4", "2 1 2 0 0", "", "3.0 4.6 5 6 1e1", "4 1 2 3", "inf 1 2 3 4")
+    rows = (
+        "0 10 20 30 40",
+        "1 x 2 3 4",
+        "2 1 2 0 0",
+        "",
+        "3.0 4.6 5 6 1e1",
+        "4 1 2 3",
+        "inf 1 2 3 4",
+    )
     annotation.write_text("\n".join(rows))
     boxes = ADAPTERS["I"].boxes(annotation, 320, 240)
     assert dict(boxes) == {0: Box(10, 20, 30, 40), 3: Box(5, 5, 6, 10)}

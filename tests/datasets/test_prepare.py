@@ -154,7 +154,7 @@ def test_what_is_finished_is_not_done_again(casia, tmp_path, monkeypatch):
     before = contents(out)
     for path in casia.rglob("*.avi"):
         os.utime(path)  # as after a copy
-    monkeypatch.setattr("fas_plugin.datasets.prepare.read_frames", None)
+    monkeypatch.setattr("fas_plugin.datasets.clip_images.read_frames", None)
     prepare(casia, out, **CASIA)
     assert contents(out) == before
 

@@ -32,7 +32,7 @@ from fas_plugin.completion import parse_completion
 from fas_plugin.labels import FasClass
 from fas_plugin.prompts import PROMPTS
 from fas_plugin.rewards.network import MAX_ANSWER, MAX_FILTER, SUM_SHARE, WIDTH, Network
-from fas_plugin.rewards.phrases import END, pair_key, pair_place
+from fas_plugin.rewards.phrases import END, NUMBER, pair_key, pair_place
 from fas_plugin.rewards.saying import OUTPUTS, said
 from fas_plugin.rewards.words import PADDING, UNKNOWN, Cut, Vocabulary, fold
 from fas_plugin.training.tiny_policy.language import reasoning
@@ -557,7 +557,7 @@ def phrases(
     end_pairs = pair_key(end_words[:, :-1], end_words[:, 1:])
     shares = 1 / np.sqrt(length), 1 / np.sqrt(np.minimum(length, END))
     # A pair is known if it has a place of its own and is in enough texts.
-    inside = pairs & 0xFFFFF != PADDING
+    inside = pairs & ((1 << NUMBER) - 1) != PADDING
     found = np.unique(np.stack([pairs[inside], texts[inside]]), axis=1)[0]
     known, number = np.unique(found, return_counts=True)
     known = known[np.argsort(-number, kind="stable")][: int((number >= LEAST).sum())]

@@ -44,9 +44,14 @@ def load_judge(setting: str = "local") -> Judge:
     Raises:
         ValueError: neither of these.
     """
-    if setting == "local":
-        network()  # so that the first reasoning does not wait for it, nor any process forked later
-        return LOCAL
+    judge = LOCAL if setting == "local" else _remote(setting)
+    # Any judge may need it, a model where it does not answer. Read now, so that no reasoning waits for
+    # it, nor any process forked later.
+    network()
+    return judge
+
+
+def _remote(setting: str) -> Judge:
     url, separator, model = setting.partition("#")
     if not (separator and model and url.startswith(("http://", "https://"))):
         raise ValueError(

@@ -54,12 +54,12 @@ class Network:
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
         self.vocabulary = Vocabulary(weights["words"].tobytes().decode("ascii").split(" "))
         vectors = weights["vectors"].astype(np.float32)
-        #: What the filters answer to a word that stands before, at and behind their place.
-        self._filters = tuple(
+        before, at, behind = (
             np.floor((vectors @ taps.astype(np.float32)) * weights["filter_scale"]).astype(np.int16)
             for taps in weights["filters"]
         )
-        self._filters[1][:] += weights["filter_bias"].astype(np.int16)
+        #: What the filters answer to a word that stands before, at and behind their place.
+        self._filters = before, at + weights["filter_bias"].astype(np.int16), behind
         self._layers = tuple(
             Layer(
                 np.ascontiguousarray(weights[f"{name}_weights"].T, np.int16),
@@ -68,6 +68,11 @@ class Network:
             )
             for name in ("clause", "context", "text")
         )
+        # The compiled loops read as much as this, and check nothing.
+        shapes = [at.shape[1:], *(layer.weights.shape for layer in self._layers)]
+        expected = [(WIDTH,), *((WIDTH, inputs * WIDTH) for inputs in (2, 3, 4))]
+        if shapes != expected:
+            raise ValueError(f"the judge's weights have shapes {shapes}; expected {expected}")
         self._verdict = weights["verdict_weights"].astype(np.int32), weights["verdict_bias"]
         self._phrases = Phrases(weights)
         #: An output is so many times the logarithm of odds.
@@ -77,11 +82,8 @@ class Network:
         """(texts, 3): what speaks for each of ``OUTPUTS``, in whole numbers."""
         if not texts:
             return np.zeros((0, len(OUTPUTS)))
-        read = [self.read(self.cut(chunk)) for chunk in _chunks(texts)]
+        read = [self.read(self.vocabulary.cut(chunk)) for chunk in _chunks(texts)]
         return np.concatenate(read) if len(read) > 1 else read[0]
-
-    def cut(self, texts: Sequence[str]) -> Cut:
-        return self.vocabulary.cut(texts)
 
     def read(self, cut: Cut) -> np.ndarray:
         """The outputs for texts that are cut: the network's and the phrases'."""
@@ -96,9 +98,6 @@ class Network:
         )
         told += self._phrases.outputs(cut)
         return told
-
-
-# numba widens sums of small numbers to 64 bits. Narrowed at once, four times as many fit in a vector.
 
 
 @compiled
@@ -150,6 +149,9 @@ def _read(words, starts, lengths, texts, filters, layers, verdict):
             for k in range(WIDTH):
                 result[text, i] += told[k] * weights[k, i]
     return result
+
+
+# numba widens sums of small numbers to 64 bits. Narrowed at once, four times as many fit in a vector.
 
 
 @compiled

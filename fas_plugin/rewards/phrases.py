@@ -12,18 +12,18 @@ from fas_plugin.rewards.compiled import compiled
 from fas_plugin.rewards.words import Cut
 
 #: The number of the padding around each text, as in ``rewards.words``.
-_PADDING = 0
+PADDING = 0
 #: Words at the end of a text that count once more, the added line's end included.
 END = 13
-#: Bits of a place in the table of pairs, and of a word's or pair's number.
-_PLACE, _NUMBER = 18, 20
+#: Bits of a word's or pair's number, and of a place in the table of pairs.
+NUMBER, _PLACE = 20, 18
 _FACTOR, _UNUSED = np.uint64(0x9E3779B97F4A7C15), np.uint64(64 - _PLACE)
 
 
 @compiled
 def pair_key(word, next_word):
     """A number for two neighbours, or arrays of them."""
-    return word << _NUMBER | next_word
+    return word << NUMBER | next_word
 
 
 @compiled
@@ -59,7 +59,7 @@ class Phrases:
 def _enter(keys):
     table = np.full(1 << _PLACE, -1)
     for pair in range(len(keys)):
-        table[pair_place(keys[pair])] = keys[pair] << _NUMBER | (pair + 1)
+        table[pair_place(keys[pair])] = keys[pair] << NUMBER | (pair + 1)
     return table
 
 
@@ -73,7 +73,7 @@ def _add_up(words, texts, table, of_words, of_pairs):
     for text in range(texts):
         first = behind + 1
         behind = first
-        while words[behind] != _PADDING:
+        while words[behind] != PADDING:
             behind += 1
         count = behind - first
         sums[:] = 0
@@ -81,7 +81,7 @@ def _add_up(words, texts, table, of_words, of_pairs):
             word = words[at]
             key = pair_key(word, words[at + 1])
             entry = table[pair_place(key)]
-            pair = entry & ((1 << _NUMBER) - 1) if entry >> _NUMBER == key else 0
+            pair = entry & ((1 << NUMBER) - 1) if entry >> NUMBER == key else 0
             for i in range(2 * classes if at >= behind - END else classes):
                 sums[i] += of_words[word, i] + of_pairs[pair, i]
         for i in range(classes):

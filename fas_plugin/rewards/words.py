@@ -1,4 +1,4 @@
-"""Cuts many texts into known words and clauses at once, with array operations.
+"""Cuts texts into known words and clauses, in one pass over their characters.
 
 A word is a run of letters and digits; some marks are words too. Case, accents, width, invisible
 characters, hyphens and apostrophes do not matter, every digit reads 0, and each Chinese character is a
@@ -18,15 +18,15 @@ from fas_plugin.rewards.compiled import compiled
 
 #: Numbers of the padding between texts and of a word that is not in the vocabulary.
 PADDING, UNKNOWN = 0, 1
-#: A longer clause is cut. Words.
+#: A longer clause is cut. Words; so many of the largest answers in ``rewards.network`` fit in 16 bits.
 MAX_CLAUSE = 24
 
-_LETTER, _MARK, _BREAK, _PADDING = 1, 2, 3, 4
+_LETTER, _MARK, _BREAK, _GAP = 1, 2, 3, 4
 _KINDS = np.zeros(256, np.uint8)
 _KINDS[[c for c in range(128) if chr(c).isalnum()]] = _LETTER
 _KINDS[[ord(c) for c in "/%*|#~"]] = _MARK
 _KINDS[[ord(c) for c in '.,;:!?()"=\n']] = _BREAK
-_KINDS[0] = _PADDING
+_KINDS[0] = _GAP
 #: How each character reads: in lower case, and 0 for every digit.
 _READ = np.arange(256, dtype=np.uint64)
 _READ[ord("A") : ord("Z") + 1] += ord("a") - ord("A")
@@ -138,7 +138,7 @@ class Vocabulary:
         if fold(text) is text:
             return folded.tolist()
         behind = np.cumsum(fold_lengths(text))  # each character
-        return np.searchsorted(behind, folded, side="right").clip(max=len(text)).tolist()
+        return np.searchsorted(behind, folded, side="right").tolist()
 
 
 def _bytes(text: str) -> np.ndarray:
@@ -162,7 +162,7 @@ def _cut(raw, table):
             while _KINDS[raw[at]] == _LETTER:
                 at += 1
             number = _number(raw, place, at, table)
-        elif kind == _PADDING:
+        elif kind == _GAP:
             number = PADDING
         elif raw[place] == _DASH:
             if raw[at] == _DASH:
@@ -177,7 +177,7 @@ def _cut(raw, table):
             number = _find(table, _key(raw, place, at))
         words[count], places[count] = number, place
         count += 1
-        if kind == _PADDING:
+        if kind == _GAP:
             opened = count
             text += 1
         elif kind == _BREAK or count - opened == MAX_CLAUSE:

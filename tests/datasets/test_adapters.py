@@ -110,19 +110,15 @@ def test_only_the_six_rotated_msu_clips_are_turned(ocim):
 
 def test_annotations_are_boxes_by_frame_and_broken_rows_are_left_out(tmp_path):
     annotation = tmp_path / "clip.face"
-    rows = (
-        "0 10 20 30 40",
-        "1 x 2 3 4",
-        "2 1 2 0 0",
-        "",
-        "3.0 4.6 5 6 1e1",
-        "4 1 2 3",
-        "inf 1 2 3 4",
+    annotation.write_text(
+        "0 10 20 30 40\n1 x 2 3 4\n2 1 2 0 0\n\n3.0 4.6 5 6 1e1\n4 1 2 3\ninf 1 2 3 4\n"
+        "5 1e308 1 2 3\n6 1 2 3 4\n6 1 2 3\n7 1 2 3 4 5\n"
     )
-    annotation.write_text("\n".join(rows))
     boxes = ADAPTERS["I"].boxes(annotation, 320, 240)
-    assert dict(boxes) == {0: Box(10, 20, 30, 40), 3: Box(5, 5, 6, 10)}
-    assert len(boxes) == 2 and 1 not in boxes and boxes.get(2) is None and boxes.get(9) is None
+    assert dict(boxes) == {0: Box(10, 20, 30, 40), 3: Box(5, 5, 6, 10), 6: Box(1, 2, 3, 4)}
+    assert len(boxes) == 3 and 1 not in boxes and boxes.get(2) is None and boxes.get(9) is None
+    annotation.write_text("5,1e308,1,2,3\n")
+    assert not dict(ADAPTERS["O"].boxes(annotation, 320, 240))
 
 
 @pytest.mark.parametrize("domain", ADAPTERS)

@@ -155,7 +155,9 @@ def test_the_file_works_as_a_remote_url(monkeypatch):
 
 def test_scoring_needs_the_base_install_only():
     code = (
-        "import sys, fas_plugin.rewards, fas_plugin.rewards.frameworks.openrlhf,"
+        "import sys, fas_plugin.rewards;"
+        "assert 'numba' not in sys.modules, 'it takes longer to import than all the rest';"
+        "import fas_plugin.rewards.frameworks.openrlhf,"
         "fas_plugin.rewards.frameworks.trl, fas_plugin.rewards.frameworks.verl,"
         "fas_plugin.rewards.frameworks.verifiers;"
         "assert not {'torch', 'transformers', 'uvicorn', 'cv2', 'trl'} & set(sys.modules)"

@@ -31,6 +31,8 @@ SPLITS = ("train", "dev", "test", NO_SPLIT)
 
 #: An annotation file holds a few numbers per frame; more than this is not one.
 MAX_ANNOTATION_BYTES = 20_000_000
+#: Largest number in it that is believed.
+MAX_NUMBER = 1_000_000
 
 
 class DatasetError(ValueError):
@@ -304,8 +306,8 @@ def find_lists(folder: Path, pattern: str) -> list[Path]:
 class Annotated(Mapping[int, Box]):
     """Face boxes by frame, from a text file with a row of numbers per frame, the frame's first.
 
-    A row is read when its frame is asked for; there are hundreds of which two are needed. A row of
-    another shape, or without a box, counts as missing.
+    A row is read when its frame is asked for; there are hundreds of which two are needed. Rows of another
+    shape are left out. Of several rows of a frame the last counts, and counts as missing if it has no box.
     """
 
     def __init__(
@@ -317,23 +319,22 @@ class Annotated(Mapping[int, Box]):
             columns: numbers in a row.
             box: makes a box of a row's numbers but the first; None where they hold none.
         """
-        self._separator, self._columns, self._box = separator, columns, box
+        self._separator, self._box = separator, box
         self._rows: dict[int, str] = {}
         if path.stat().st_size > MAX_ANNOTATION_BYTES:
             logger.warning("%s: too large for an annotation, not used", path)
             return
         for row in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            frame = _whole((row.split(separator, 1) or [""])[0])
-            if frame is not None:
+            cells = row.split(separator, columns)
+            if len(cells) == columns and (frame := _whole(cells[0])) is not None:
                 self._rows[frame] = row
 
     def __getitem__(self, frame: int) -> Box:
-        numbers = [_whole(cell) for cell in self._rows[frame].split(self._separator)]
-        if len(numbers) == self._columns and None not in numbers:
-            box = self._box(*numbers[1:])
-            if box is not None:
-                return box
-        raise KeyError(frame)
+        _, *numbers = map(_whole, self._rows[frame].split(self._separator))
+        box = None if None in numbers else self._box(*numbers)
+        if box is None:
+            raise KeyError(frame)
+        return box
 
     def __iter__(self) -> Iterator[int]:
         return (frame for frame in self._rows if self.get(frame) is not None)
@@ -343,11 +344,12 @@ class Annotated(Mapping[int, Box]):
 
 
 def _whole(cell: str) -> int | None:
-    """A number, rounded; None where there is none."""
+    """A number, rounded; None where there is none that can be a frame or a place in it."""
     try:
-        return int(cell)
+        number = int(cell)
     except ValueError:
         try:
-            return round(float(cell))
+            number = round(float(cell))
         except (ValueError, OverflowError):
             return None
+    return number if abs(number) <= MAX_NUMBER else None

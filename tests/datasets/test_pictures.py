@@ -37,6 +37,24 @@ def test_a_piece_has_the_colours_of_the_whole(pixel_format, size):
     assert error.mean() < 4 and np.quantile(error, 0.99) < 16
 
 
+@pytest.mark.parametrize("side", [448, 250, 112])
+def test_a_piece_is_as_near_to_the_scene_as_one_of_the_whole(side):
+    chance = np.random.default_rng(0)
+    colours = cv2.resize(chance.integers(0, 156, (8, 8, 3), np.uint8), (320, 320))
+    texture = cv2.resize(chance.integers(0, 100, (160, 160, 1), np.uint8), (320, 320))
+    scene = colours + texture[..., None]
+    picture = VideoPicture(
+        av.VideoFrame.from_ndarray(scene, format="rgb24").reformat(format="yuv420p")
+    )
+    area, size = Area(20, 20, 300, 300), (side, side)
+    truth = Pixels(scene).cut(area, size).astype(int)
+    ours, whole = (
+        np.square(cut - truth).mean()
+        for cut in (picture.cut(area, size), Pixels(picture.rgb()).cut(area, size))
+    )
+    assert ours < 1.05 * whole
+
+
 @pytest.mark.parametrize("colorspace", [Colorspace.ITU601, Colorspace.ITU709])
 def test_colours_are_read_as_the_video_says(colorspace):
     picture = VideoPicture(frame("yuv420p", colorspace=colorspace))

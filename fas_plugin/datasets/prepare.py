@@ -144,7 +144,8 @@ def prepare(
 
     Raises:
         DatasetError: a dataset is missing, or none is there.
-        PrepareError: ``out`` was prepared with other settings, or no clip can be used.
+        PrepareError: ``out`` was prepared with other settings, no clip can be used, or clips came or
+            went meanwhile.
         ValueError: an unknown policy, style, format or engine.
     """
     settings = _settings(root, domains, frames, crop_style, image_size, image_format)

@@ -41,7 +41,7 @@ from fas_plugin.training.tiny_policy.observe import OBSERVATIONS
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "fas_plugin" / "rewards" / "judge.npz"
 TEXTS = HERE / "judge_training"
-BENCHMARK = HERE.parent / "tests" / "rewards" / "reasoning_benchmark.jsonl"
+BENCHMARK = HERE.parent / "tests" / "rewards" / "reasoning_benchmark"
 REAL, SPOOF, NONE = range(3)
 LABELS = {"real": REAL, "spoof": SPOOF, None: NONE}
 Example = tuple[str, int, float]  # text, label, weight
@@ -60,14 +60,16 @@ def read_texts(left_out: str | None) -> tuple[list[dict], list[dict]]:
     benchmark on which settings may be compared. The ``blind`` part is for the finished judge alone."""
     train, test = [], []
     for path in sorted(TEXTS.glob("*.jsonl")):
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        (test if path.stem == left_out else train).extend(rows)
-    for line in BENCHMARK.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        think = parse_completion(row["completion"]).think
-        if row["half"] != "blind" and think:
-            (train if row["half"] == "dev" else test).append({**row, "think": think.strip()})
+        (test if path.stem == left_out else train).extend(_rows(path))
+    for part, rows in (("dev", train), ("held_out", test)):
+        for row in _rows(BENCHMARK / f"{part}.jsonl"):
+            if think := parse_completion(row["completion"]).think:
+                rows.append({**row, "think": think.strip()})
     return train, test
+
+
+def _rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def read_clauses() -> dict[int, list[str]]:

@@ -18,35 +18,32 @@ def read(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-CASES = read(Path(__file__).with_name("reasoning_benchmark.jsonl"))
 BARS = {
     "dev": {"format": 0.99, "answer": 0.98, "stance": 0.98, "stated": 0.98, "agreement": 0.98},
     "held_out": {"format": 0.99, "answer": 0.98, "stance": 0.95, "stated": 0.97, "agreement": 0.95},
     "blind": {"format": 0.99, "answer": 0.98, "stance": 0.97, "stated": 0.97, "agreement": 0.97},
 }
-
-
-@pytest.fixture(scope="module")
-def results():
-    completions = [case["completion"] for case in CASES]
-    return score_batch(completions, ["real"] * len(CASES), load_preset("default"))
+PARTS = {part: read(Path(__file__).parent / f"reasoning_benchmark/{part}.jsonl") for part in BARS}
 
 
 def test_the_benchmark_is_large_and_balanced():
-    assert len(CASES) >= 320
-    assert len({case["id"] for case in CASES}) == len(CASES)
-    for half in BARS:
-        stances = [case["stance"] for case in CASES if case["half"] == half]
+    cases = [case for some in PARTS.values() for case in some]
+    assert len(cases) >= 320
+    assert len({case["id"] for case in cases}) == len(cases)
+    for some in PARTS.values():
+        stances = [case["stance"] for case in some]
         assert min(stances.count(s) for s in ("real", "spoof", None)) >= 35
-    assert sum(not case["states_verdict"] for case in CASES) > len(CASES) / 2
+    assert sum(not case["states_verdict"] for case in cases) > len(cases) / 2
 
 
-@pytest.mark.parametrize("half", BARS)
-def test_the_bars_hold(half, results):
-    right: dict[str, list[bool]] = {name: [] for name in BARS[half]}
-    for case, result in zip(CASES, results, strict=True):
-        if case["half"] != half:
-            continue
+@pytest.mark.parametrize("part", BARS)
+def test_the_bars_hold(part):
+    cases = PARTS[part]
+    results = score_batch(
+        [case["completion"] for case in cases], ["real"] * len(cases), load_preset("default")
+    )
+    right: dict[str, list[bool]] = {name: [] for name in BARS[part]}
+    for case, result in zip(cases, results, strict=True):
         read = result.as_dict()
         agree = case["stance"] is not None and case["stance"] == case["answer"]
         right["format"].append(bool(result.format) == case["format"])
@@ -56,4 +53,4 @@ def test_the_bars_hold(half, results):
         if case["states_verdict"]:
             right["stated"].append(read["stance"] == case["stance"])
     accuracy = {name: sum(values) / len(values) for name, values in right.items()}
-    assert all(accuracy[name] >= bar for name, bar in BARS[half].items()), accuracy
+    assert all(accuracy[name] >= bar for name, bar in BARS[part].items()), accuracy
